@@ -1,0 +1,1 @@
+//! What every service is run by: settings, run loop, drain, problem answers, admin listener.

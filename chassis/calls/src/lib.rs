@@ -1,0 +1,1 @@
+//! A call to a named service: balance and deadline as plain types.

@@ -1,0 +1,1 @@
+//! Who is where: register, heartbeat, watch, and the configuration documents.

@@ -1,0 +1,1 @@
+//! SQL for a service: pools, migrations and transactions; the only place that knows a dialect.

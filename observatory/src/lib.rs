@@ -1,0 +1,1 @@
+//! OTLP in, traces in bounded memory, Jaeger's query API and a page out.

@@ -1,0 +1,1 @@
+//! Products and categories, and a search index of its own.

@@ -1,0 +1,1 @@
+//! Discovery with leases, and central configuration with versions.

@@ -1,0 +1,1 @@
+//! Traces, metrics and logs for HTTP services: one bounded pipeline, OTLP out.

@@ -1,0 +1,181 @@
+//! Relational data through sqlx `Any`: one SQL text for every engine.
+//!
+//! # Rules for statements and migrations
+//! - Columns are `TEXT` (ids, JSON), `BIGINT` (money in minor units, epoch microseconds, booleans
+//!   as 0 and 1) or `DOUBLE PRECISION`; placeholders are `$1`, `$2`, ...
+//! - Constraints are named. A unique constraint is a `CREATE UNIQUE INDEX name ON ...` or a
+//!   `CONSTRAINT name UNIQUE (...)`; one without a name gets PostgreSQL's default name
+//!   (`table_column_key`, `table_pkey`, `table_column_fkey`).
+//! - Migrations only go forward. A migration that was applied never changes, and a program older
+//!   than the schema refuses to open the store.
+//!
+//! Every statement goes through [`Sql::run`]: it makes the statement a child span of the request
+//! and turns a violated constraint into its name.
+
+mod constraint;
+mod error;
+mod open;
+mod schema;
+mod span;
+mod url;
+
+pub use constraint::{Constraint, ConstraintKind};
+pub use error::{ResultExt, StoreError};
+pub use open::{Durability, open};
+
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use sqlx::{Any, AnyConnection, AnyPool};
+
+use schema::Schema;
+
+/// The engine behind a [`Sql`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// SQLite 3, a file in the data directory.
+    Sqlite,
+}
+
+impl Dialect {
+    /// The engine's name as the OpenTelemetry attribute `db.system.name` has it.
+    #[must_use]
+    pub fn system_name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// Takes the write lock at once: a transaction that reads first and then writes would
+    /// otherwise fail, not wait, when another writer came in between.
+    fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+        }
+    }
+}
+
+/// A store that is open and whose schema is current. Cloning it is cheap; clones share the pool.
+#[derive(Debug, Clone)]
+pub struct Sql {
+    pool: AnyPool,
+    dialect: Dialect,
+    schema: Arc<Schema>,
+}
+
+impl Sql {
+    /// The connections, for statements outside a transaction.
+    #[must_use]
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Awaits one statement as a child span named `{operation} {collection}`.
+    ///
+    /// `operation` is the SQL verb (`SELECT`) and `collection` the table. Outside a request there
+    /// is no span: a background poll must not start a trace each time.
+    ///
+    /// # Errors
+    /// [`StoreError::Constraint`] with the constraint's name, [`StoreError::Busy`] when no
+    /// connection or lock was to be had in time, [`StoreError::Database`] for all else.
+    pub async fn run<T, F>(
+        &self,
+        operation: &'static str,
+        collection: &'static str,
+        statement: F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let statement = span::in_span(self.dialect, operation, collection, statement);
+        match statement.await {
+            Ok(value) => Ok(value),
+            Err(error) => Err(StoreError::of_statement(
+                error,
+                &self.schema,
+                operation,
+                collection,
+            )),
+        }
+    }
+
+    /// Begins a transaction that may write. What it read cannot be changed by others before it
+    /// ends; it waits for other writers here, not at its first write.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when another writer did not finish in time.
+    pub async fn begin_write(&self) -> Result<Transaction, StoreError> {
+        let statement = self.dialect.begin_write();
+        let inner = self
+            .run("BEGIN", "", self.pool.begin_with(statement))
+            .await?;
+        Ok(Transaction {
+            inner,
+            sql: self.clone(),
+        })
+    }
+
+    /// Whether the store answers; for `/readyz`.
+    ///
+    /// # Errors
+    /// Whatever kept it from answering.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let one = sqlx::query("SELECT 1").execute(&self.pool);
+        self.run("SELECT", "", one).await.map(drop)
+    }
+
+    /// Waits for running statements and closes the files.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A transaction that may write. Dropped without [`commit`](Self::commit) it is rolled back.
+///
+/// Statements run on `&mut *transaction`:
+/// `sql.run("INSERT", "products", sqlx::query("...").execute(&mut *tx))`.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: sqlx::Transaction<'static, Any>,
+    sql: Sql,
+}
+
+impl Transaction {
+    /// Makes the changes durable and visible.
+    ///
+    /// # Errors
+    /// The store could not commit; nothing was changed.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.sql.run("COMMIT", "", self.inner.commit()).await
+    }
+
+    /// Undoes the changes and gives the connection back at once.
+    ///
+    /// # Errors
+    /// The connection failed; the changes are undone all the same.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        self.sql.run("ROLLBACK", "", self.inner.rollback()).await
+    }
+}
+
+impl Deref for Transaction {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+}

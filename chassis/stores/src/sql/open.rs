@@ -1,0 +1,136 @@
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyConnection, AnyPool, ConnectOptions};
+
+use super::error::is_busy;
+use super::schema::Schema;
+use super::{Dialect, Sql, StoreError, url};
+
+/// How long a statement waits for another writer, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Each connection is a thread and a page cache; SQLite has one writer at a time anyway.
+const CONNECTIONS: u32 = 4;
+
+/// What a commit promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Survives the death of the process; the last commits may be lost with the machine's power.
+    Normal,
+    /// Survives the loss of power too; each commit waits for the disk.
+    Full,
+}
+
+/// Opens the store that `url` names, makes it if it is not there, and brings its schema up to
+/// date. Several processes may open the same store at once: one migrates, the others wait.
+///
+/// `sqlite:catalog.db` is a file in `data_dir`, `sqlite:/srv/catalog.db` a file of its own. A new
+/// file can be read by its owner alone.
+///
+/// # Errors
+/// [`StoreError::Url`] for an engine that is not supported, [`StoreError::Newer`] when a newer
+/// program made the schema, [`StoreError::Migrate`] when a migration failed or was changed after
+/// it was applied.
+pub async fn open(
+    store_url: &str,
+    data_dir: &Path,
+    migrator: &Migrator,
+    durability: Durability,
+) -> Result<Sql, StoreError> {
+    let file = url::sqlite_file(store_url, data_dir)?;
+    prepare(&file).map_err(|source| StoreError::File {
+        path: file.clone(),
+        source,
+    })?;
+
+    sqlx::any::install_default_drivers();
+    // Statements are spans; a log line each would say the same twice.
+    let options = AnyConnectOptions::from_str(&url::of_file(&file)?)?.disable_statement_logging();
+    let pool = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(Duration::from_secs(30))
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| Box::pin(set_up(connection, durability)))
+        .connect_lazy_with(options);
+
+    write_ahead(&pool).await?;
+    let dialect = Dialect::Sqlite;
+    migrate(&pool, dialect, migrator).await?;
+    let schema = Schema::read(&pool).await?;
+    Ok(Sql {
+        pool,
+        dialect,
+        schema: Arc::new(schema),
+    })
+}
+
+/// Makes the file before SQLite does, which would let others read it. SQLite gives its side files
+/// the permissions of the main one.
+fn prepare(file: &Path) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(file)
+        .map(drop)
+}
+
+async fn set_up(connection: &mut AnyConnection, durability: Durability) -> sqlx::Result<()> {
+    let synchronous = match durability {
+        Durability::Normal => "PRAGMA synchronous = NORMAL",
+        Durability::Full => "PRAGMA synchronous = FULL",
+    };
+    for pragma in [
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA foreign_keys = ON",
+        synchronous,
+        // 512 KiB: the rows of a service fit, and the system caches the file as well.
+        "PRAGMA cache_size = -512",
+        "PRAGMA journal_size_limit = 4194304",
+    ] {
+        sqlx::raw_sql(pragma).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Readers then never wait for a writer. The mode is kept in the file, so it is set once; SQLite
+/// does not wait when another process is just doing the same, so this does.
+async fn write_ahead(pool: &AnyPool) -> Result<(), StoreError> {
+    let started = Instant::now();
+    loop {
+        let set = sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(pool);
+        let Err(error) = set.await else {
+            return Ok(());
+        };
+        let busy = error.as_database_error().is_some_and(is_busy);
+        if !busy || started.elapsed() > PATIENCE {
+            return Err(error.into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// One transaction around all of it, under the write lock: of several processes that start
+/// together one migrates, and a migration that fails leaves nothing behind.
+async fn migrate(pool: &AnyPool, dialect: Dialect, migrator: &Migrator) -> Result<(), StoreError> {
+    let mut tx = pool.begin_with(dialect.begin_write()).await?;
+    migrator.run_direct(None, &mut *tx, false).await?;
+    tx.commit().await?;
+    Ok(())
+}

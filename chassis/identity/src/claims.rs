@@ -8,7 +8,7 @@ pub const ADMIN_ROLE: &str = "admin";
 /// The claims of a token: to be signed, or verified.
 ///
 /// Times are whole seconds since the epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Claims {
     /// Who issued the token: [`crate::MEMBER_ISSUER`], or the name of the calling service.
     pub iss: String,

@@ -52,7 +52,7 @@ impl Jwk {
 
     /// The same key, bound to a service.
     #[must_use]
-    pub fn of_service(mut self, service: &str) -> Self {
+    pub fn for_service(mut self, service: &str) -> Self {
         self.service = Some(service.to_owned());
         self
     }

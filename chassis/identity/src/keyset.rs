@@ -49,12 +49,12 @@ impl KeySet {
         }
     }
 
-    /// Believes exactly these keys from now on, and gives how many of them are usable.
+    /// Believes exactly these keys from now on.
     ///
     /// Keys of another kind and keys without `kid` are passed over; of two with the same `kid`
     /// the first counts. Tokens that caches have let in are verified again, unless the set is
     /// the one that is already there.
-    pub fn replace(&self, published: Jwks) -> usize {
+    pub fn replace(&self, published: Jwks) {
         let mut keys = HashMap::with_capacity(published.keys.len());
         for jwk in &published.keys {
             let (Some(kid), Some(public_key)) = (&jwk.kid, jwk.public_key()) else {
@@ -65,7 +65,6 @@ impl KeySet {
                 service: jwk.service.clone(),
             });
         }
-        let usable = keys.len();
         let next = Arc::new(Generation {
             number: 0,
             published,
@@ -78,7 +77,6 @@ impl KeySet {
                 Arc::new(next.numbered(current.number + 1))
             }
         });
-        usable
     }
 
     /// Poked when a token names a key that is not in the set: time to fetch the set anew.

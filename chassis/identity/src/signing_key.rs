@@ -50,7 +50,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Pem`] when there is no such block, [`KeyError::Rejected`] when it holds
     /// something else than an Ed25519 key.
-    pub fn from_pkcs8_pem(pem: &str) -> Result<Self, KeyError> {
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let (_, after) = pem.split_once(PEM_BEGIN).ok_or(KeyError::Pem)?;
         let (body, _) = after.split_once(PEM_END).ok_or(KeyError::Pem)?;
         let packed: Zeroizing<String> =
@@ -134,5 +134,70 @@ impl fmt::Debug for SigningKey {
         f.debug_struct("SigningKey")
             .field("kid", &self.inner.kid)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8410 section 10.3, version 1 and version 2 of the same key, as OpenSSL writes them.
+    const VERSION_1: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+-----END PRIVATE KEY-----
+";
+    const VERSION_2: &str = "-----BEGIN PRIVATE KEY-----
+MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB
+Z9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PRIVATE KEY-----
+";
+
+    #[test]
+    fn the_standards_keys_are_read() {
+        let key = SigningKey::from_pem(VERSION_1).unwrap();
+        assert_eq!(key.to_pem(), VERSION_1);
+        assert_eq!(SigningKey::from_pem(VERSION_2).unwrap().kid(), key.kid());
+        let surrounded = format!("a comment\r\n{}\nmore", VERSION_1.replace('\n', "\r\n"));
+        assert_eq!(SigningKey::from_pem(&surrounded).unwrap().kid(), key.kid());
+    }
+
+    #[test]
+    fn a_generated_key_comes_back_from_its_pem() {
+        let key = SigningKey::generate().unwrap();
+        let back = SigningKey::from_pem(&key.to_pem()).unwrap();
+        assert_eq!(back.public_jwk(), key.public_jwk());
+        let claims = Claims::member("m", &[], 0, 1);
+        assert_eq!(
+            back.sign(&claims),
+            key.sign(&claims),
+            "Ed25519 is deterministic"
+        );
+        assert_ne!(SigningKey::generate().unwrap().kid(), key.kid());
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let pem = |body: &str| format!("{PEM_BEGIN}\n{body}\n{PEM_END}\n");
+        let table = [
+            (String::new(), KeyError::Pem),
+            (VERSION_1.replace("END", "DNE"), KeyError::Pem),
+            (VERSION_1.replace("PRIVATE", "PUBLIC"), KeyError::Pem),
+            (pem("!!!"), KeyError::Pem),
+            (pem(""), KeyError::Rejected),
+            (pem("MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK"), KeyError::Rejected),
+        ];
+        for (text, expected) in table {
+            assert_eq!(SigningKey::from_pem(&text).err(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = SigningKey::from_pem(VERSION_1).unwrap();
+        let shown = format!("{key:?}");
+        assert!(shown.contains(key.kid()), "{shown}");
+        assert!(!shown.contains("INTuctv5"), "{shown}");
+        assert!(shown.len() < 80, "{shown}");
     }
 }

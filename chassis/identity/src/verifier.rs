@@ -253,3 +253,7 @@ fn remembered(
 fn has_expired(exp: u64, now: u64) -> bool {
     now >= exp.saturating_add(LEEWAY_SECONDS)
 }
+
+#[cfg(test)]
+#[path = "verifier_tests.rs"]
+mod tests;

@@ -7,27 +7,27 @@ use super::StoreError;
 /// The file that `url` names. A relative path lies in `data_dir`.
 pub(super) fn sqlite_file(url: &str, data_dir: &Path) -> Result<PathBuf, StoreError> {
     let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(unsupported("it has no scheme".to_owned()));
+        return Err(unsupported("it has no scheme"));
     };
     if scheme != "sqlite" {
         // The rest of a URL may hold a password: only the scheme is repeated.
-        return Err(unsupported(format!("unknown scheme {scheme:?}")));
+        return Err(unsupported(&format!("unknown scheme {scheme:?}")));
     }
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() {
-        return Err(unsupported("it names no file".to_owned()));
+        return Err(unsupported("it names no file"));
     }
     if path == ":memory:" {
         // Each connection would have a database of its own.
-        return Err(unsupported("a store in memory is not shared".to_owned()));
+        return Err(unsupported("a store in memory is not shared"));
     }
     if path.contains(['?', '#']) {
-        return Err(unsupported("it has parameters".to_owned()));
+        return Err(unsupported("it has parameters"));
     }
     Ok(data_dir.join(path))
 }
 
-fn unsupported(why: String) -> StoreError {
+fn unsupported(why: &str) -> StoreError {
     StoreError::Url(format!(
         "{why}; supported is sqlite:<file>, a relative file lies in the data directory"
     ))
@@ -36,7 +36,7 @@ fn unsupported(why: String) -> StoreError {
 /// The URL by which sqlx opens `file`: every byte with a meaning in a URL is escaped.
 pub(super) fn of_file(file: &Path) -> Result<String, StoreError> {
     let Some(path) = file.to_str() else {
-        return Err(unsupported("the path is not UTF-8".to_owned()));
+        return Err(unsupported("the path is not UTF-8"));
     };
     let mut url = String::from("sqlite://");
     for byte in path.bytes() {

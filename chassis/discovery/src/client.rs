@@ -26,16 +26,19 @@ pub struct RegistryClient {
 
 impl RegistryClient {
     /// A client of the registry at `base_url` (`http://127.0.0.1:8500`).
+    ///
+    /// # Errors
+    /// [`RegistryError::InvalidUrl`]; nothing is sent yet.
     pub fn new(
         base_url: &str,
         http: ClientWithMiddleware,
         credentials: Option<Credentials>,
-    ) -> Self {
-        let transport = Transport::new(base_url, http, credentials, CancellationToken::new());
-        Self {
+    ) -> Result<Self, RegistryError> {
+        let transport = Transport::new(base_url, http, credentials)?;
+        Ok(Self {
             transport: Arc::new(transport),
             documents: Documents::default(),
-        }
+        })
     }
 
     /// Ends every background task of this client, and of what is made from it, when `stopping`

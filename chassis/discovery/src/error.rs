@@ -5,6 +5,9 @@ use http::StatusCode;
 /// Why the registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
+    /// The registry's address cannot be used; nothing was sent.
+    #[error("registry URL is not http(s)://host[:port][/path]")]
+    InvalidUrl,
     /// The name is outside the registry's grammar; nothing was sent.
     #[error("name is not 1 to 64 of [a-z0-9._-] with a letter or digit first")]
     InvalidName,
@@ -38,7 +41,9 @@ impl RegistryError {
         match self {
             Self::Unreachable(_) | Self::Timeout => true,
             Self::Refused { status, .. } => status.is_server_error(),
-            Self::InvalidName | Self::VersionConflict | Self::Protocol(_) => false,
+            Self::InvalidUrl | Self::InvalidName | Self::VersionConflict | Self::Protocol(_) => {
+                false
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use identity::ServiceSigner;
-use reqwest::Response;
+use reqwest::{Response, Url};
 use reqwest_middleware::ClientWithMiddleware;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -110,25 +110,30 @@ impl Transport {
         base_url: &str,
         http: ClientWithMiddleware,
         credentials: Option<Credentials>,
-        stopping: CancellationToken,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, RegistryError> {
+        let url = Url::parse(base_url).map_err(|_| RegistryError::InvalidUrl)?;
+        let is_base = url.query().is_none() && url.fragment().is_none() && url.has_host();
+        if !matches!(url.scheme(), "http" | "https") || !is_base {
+            return Err(RegistryError::InvalidUrl);
+        }
+        Ok(Self {
             base_url: base_url.trim_end_matches('/').to_owned(),
             http,
             credentials,
             standing: Mutex::new(Standing::Unknown),
-            stopping,
-        }
+            stopping: CancellationToken::new(),
+        })
     }
 
     /// The same registry under another token.
     pub(crate) fn until(&self, stopping: CancellationToken) -> Self {
-        Self::new(
-            &self.base_url,
-            self.http.clone(),
-            self.credentials.clone(),
+        Self {
+            base_url: self.base_url.clone(),
+            http: self.http.clone(),
+            credentials: self.credentials.clone(),
+            standing: Mutex::new(Standing::Unknown),
             stopping,
-        )
+        }
     }
 
     /// Asks, and reads the answer's JSON.
@@ -207,7 +212,7 @@ impl Transport {
 
     pub(crate) fn note(&self, error: &RegistryError) {
         let standing = match error {
-            RegistryError::InvalidName => return,
+            RegistryError::InvalidName | RegistryError::InvalidUrl => return,
             _ if error.is_unreachable() => Standing::Away,
             RegistryError::Refused { status, .. }
                 if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>

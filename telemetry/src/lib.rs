@@ -1,1 +1,57 @@
-//! Traces, metrics and logs for HTTP services: one bounded pipeline, OTLP out.
+//! Traces, metrics and logs for HTTP services, so cheap that nobody switches them off.
+//!
+//! One bounded pipeline takes spans from three sides: the HTTP edge ([`http`]),
+//! `#[tracing::instrument]`, and the OpenTelemetry API ([`Telemetry::tracer_provider`]). They are
+//! written once, as OTLP bytes, and leave from a thread of their own.
+//!
+//! It never blocks a request, never grows beyond its bounds, never lets a client mint a metric's
+//! label, and never forgets what it lost: [`Telemetry::counts`] adds up at all times.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # async fn serve() -> Result<(), telemetry::InitError> {
+//! let telemetry = telemetry::init(telemetry::Service::new("orders", env!("CARGO_PKG_VERSION")))?;
+//! let app: axum::Router = axum::Router::new()
+//!     .route("/orders/{id}", axum::routing::get(|| async { "an order" }))
+//!     .layer(telemetry.server_layer());
+//! let client = telemetry.client(reqwest::Client::new());
+//! let report = telemetry.shutdown(Duration::from_secs(5)).await;
+//! # drop((app, client, report));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing is global but the `tracing` subscriber: two services can live in one process, and tests
+//! can run side by side.
+
+#![warn(missing_docs)]
+
+mod child;
+mod clock;
+pub mod context;
+mod core;
+mod counts;
+mod export;
+pub mod http;
+pub mod log;
+mod metrics;
+mod otel;
+mod otlp_api;
+mod service;
+pub mod settings;
+mod span;
+mod subscriber;
+mod sync;
+mod telemetry;
+pub mod testing;
+
+pub use child::layer;
+pub use context::{Baggage, SpanContext};
+pub use counts::{DropReason, ShutdownReport, SpanCounts};
+pub use export::Exporter;
+pub use http::{ClientMiddleware, Edge, ServerLayer};
+pub use log::{FilterError, Format, LineWriter};
+pub use metrics::MetricsPage;
+pub use service::Service;
+pub use settings::Settings;
+pub use telemetry::{Builder, InitError, Telemetry, init};

@@ -1,0 +1,147 @@
+//! What every part of one service's telemetry shares.
+
+use crate::context::{Propagators, TraceFlags, TraceId};
+use crate::export::spool::Spool;
+use crate::http::head::Heads;
+use crate::metrics::Metrics;
+use crate::service::Service;
+use crate::settings::Sampler;
+use crate::span::proto;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The version of the semantic conventions whose names are used.
+pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// One service's telemetry, without what only its owner needs.
+#[derive(Debug)]
+pub(crate) struct Core {
+    service: Service,
+    sampler: Sampler,
+    propagators: Propagators,
+    /// False when nothing is exported; contexts travel all the same.
+    recording: bool,
+    /// How long the exporter may go on once nobody needs this any more.
+    last_words: std::time::Duration,
+    scope: Arc<[u8]>,
+    pub(crate) heads: Heads,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) metrics: Metrics,
+}
+
+impl Core {
+    pub(crate) fn new(
+        service: Service,
+        sampler: Sampler,
+        propagators: Propagators,
+        recording: bool,
+        last_words: std::time::Duration,
+        spool: Arc<Spool>,
+        metrics: Metrics,
+    ) -> Core {
+        let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
+        Core {
+            service,
+            sampler,
+            propagators,
+            recording,
+            last_words,
+            scope,
+            heads: Heads::default(),
+            spool,
+            metrics,
+        }
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    pub(crate) fn propagators(&self) -> Propagators {
+        self.propagators
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    /// Whether a span is recorded, given the caller's decision, if there is one.
+    pub(crate) fn sample(&self, trace_id: TraceId, caller: Option<TraceFlags>) -> bool {
+        match caller {
+            Some(flags) if self.sampler.parent_based => flags.is_sampled(),
+            _ => self.sampler.takes(trace_id),
+        }
+    }
+
+    /// Writes a span of our own scope.
+    pub(crate) fn record(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.spool.push(&self.scope, write);
+    }
+}
+
+/// The exporter goes on for a moment, then ends: nobody holds this any more.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.spool.close(Instant::now() + self.last_words);
+    }
+}
+
+impl Sampler {
+    /// Everyone with the same ratio takes the same traces: the last 56 bits of the id decide, as
+    /// in [consistent probability sampling](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/).
+    fn takes(&self, trace_id: TraceId) -> bool {
+        const SPACE: u64 = 1 << 56;
+        let randomness = trace_id.0 as u64 & (SPACE - 1);
+        let rejected = ((1.0 - self.ratio.clamp(0.0, 1.0)) * SPACE as f64) as u64;
+        randomness >= rejected
+    }
+}
+
+/// An instrumentation scope as field 1 of `ScopeSpans`.
+pub(crate) fn scope(name: &str, version: &str) -> Arc<[u8]> {
+    let mut scope = Vec::new();
+    proto::bytes(&mut scope, 0x0a, name.as_bytes());
+    if !version.is_empty() {
+        proto::bytes(&mut scope, 0x12, version.as_bytes());
+    }
+    let mut field = Vec::new();
+    proto::bytes(&mut field, 0x0a, &scope);
+    field.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_kept() {
+        for ratio in [0.0, 0.01, 0.5, 1.0] {
+            let sampler = Sampler {
+                ratio,
+                parent_based: false,
+            };
+            let taken = (0..100_000)
+                .filter(|_| sampler.takes(TraceId::random()))
+                .count();
+            let expected = 100_000.0 * ratio;
+            assert!(
+                (taken as f64 - expected).abs() <= 1_000.0,
+                "{taken} at {ratio}"
+            );
+        }
+        assert!(
+            Sampler {
+                ratio: 1.0,
+                parent_based: false
+            }
+            .takes(TraceId(1 << 60))
+        );
+        assert!(
+            !Sampler {
+                ratio: 0.0,
+                parent_based: false
+            }
+            .takes(TraceId(u128::MAX))
+        );
+    }
+}

@@ -1,0 +1,274 @@
+//! The queue between the threads that end spans and the one that sends them, and the book of what
+//! became of each span.
+
+use super::batch::Envelope;
+use crate::counts::{DropReason, SpanCounts};
+use crate::settings::Queue;
+use std::collections::VecDeque;
+
+/// Emptied buffers kept for reuse.
+const SPARE: usize = 16;
+/// A larger buffer is given back to the allocator instead.
+const SPARE_BYTES: usize = 256 * 1024;
+/// OTLP receivers commonly refuse more than 4 MiB.
+const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// A run of `ScopeSpans` fields.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    pub(super) spans: u64,
+}
+
+/// Bytes and spans of the one request that is under way.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    bytes: usize,
+    spans: u64,
+}
+
+/// What happened to a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Delivered; the collector may have refused some of its spans.
+    Exported {
+        rejected: u64,
+    },
+    Dropped(DropReason),
+}
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    queue: VecDeque<Chunk>,
+    queued_bytes: usize,
+    queued_spans: u64,
+    in_flight: Option<InFlight>,
+    exported: u64,
+    dropped: [u64; DropReason::ALL.len()],
+    /// Produced by threads that have ended.
+    retired: u64,
+    spare: Vec<Vec<u8>>,
+    limits: Queue,
+}
+
+impl Ledger {
+    pub(super) fn new(limits: Queue) -> Ledger {
+        Ledger {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            queued_spans: 0,
+            in_flight: None,
+            exported: 0,
+            dropped: [0; DropReason::ALL.len()],
+            retired: 0,
+            spare: Vec::new(),
+            limits,
+        }
+    }
+
+    /// Takes a chunk in, or drops it when there is no room. Gives an empty buffer in exchange.
+    pub(super) fn push(&mut self, chunk: Chunk) -> Vec<u8> {
+        let (bytes_waiting, spans_waiting) = self.waiting();
+        let full = bytes_waiting + chunk.bytes.len() > self.limits.max_bytes
+            || self
+                .limits
+                .max_spans
+                .is_some_and(|max| spans_waiting + chunk.spans > max);
+        if full {
+            self.drop_spans(DropReason::QueueFull, chunk.spans);
+            let mut bytes = chunk.bytes;
+            bytes.clear();
+            return bytes;
+        }
+        self.queued_bytes += chunk.bytes.len();
+        self.queued_spans += chunk.spans;
+        self.queue.push_back(chunk);
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// The next `ExportTraceServiceRequest`: as many whole chunks as fit into one. At most one is under way.
+    pub(super) fn take(&mut self, envelope: &Envelope) -> Option<Vec<u8>> {
+        debug_assert!(
+            self.in_flight.is_none(),
+            "the previous batch is not settled"
+        );
+        let (mut bytes, mut spans, mut count) = (0, 0, 0);
+        for chunk in &self.queue {
+            let fits = spans + chunk.spans <= self.limits.max_batch_spans
+                && bytes + chunk.bytes.len() <= MAX_BATCH_BYTES;
+            if count > 0 && !fits {
+                break;
+            }
+            bytes += chunk.bytes.len();
+            spans += chunk.spans;
+            count += 1;
+        }
+        if count == 0 {
+            return None;
+        }
+        let chunks: Vec<Chunk> = self.queue.drain(..count).collect();
+        self.queued_bytes -= bytes;
+        self.queued_spans -= spans;
+        self.in_flight = Some(InFlight { bytes, spans });
+        let request = envelope.wrap(&chunks);
+        for chunk in chunks {
+            self.recycle(chunk.bytes);
+        }
+        Some(request)
+    }
+
+    /// Books the batch that was taken last. One that was given up meanwhile is booked already.
+    pub(super) fn settle(&mut self, outcome: Outcome) {
+        let Some(in_flight) = self.in_flight.take() else {
+            return;
+        };
+        match outcome {
+            Outcome::Exported { rejected } => {
+                let rejected = rejected.min(in_flight.spans);
+                self.exported += in_flight.spans - rejected;
+                self.drop_spans(DropReason::Rejected, rejected);
+            }
+            Outcome::Dropped(reason) => self.drop_spans(reason, in_flight.spans),
+        }
+    }
+
+    /// Books everything that still waits, or is under way, as lost in the shutdown.
+    pub(super) fn give_up(&mut self) {
+        self.settle(Outcome::Dropped(DropReason::Shutdown));
+        self.drop_spans(DropReason::Shutdown, self.queued_spans);
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.queued_spans = 0;
+        self.spare.clear();
+    }
+
+    pub(super) fn drop_spans(&mut self, reason: DropReason, spans: u64) {
+        self.dropped[reason as usize] += spans;
+    }
+
+    pub(super) fn retire(&mut self, produced: u64) {
+        self.retired += produced;
+    }
+
+    /// The counts, given what the threads have produced and still hold.
+    pub(super) fn counts(&self, produced: u64, held: u64) -> SpanCounts {
+        let (bytes, spans) = self.waiting();
+        SpanCounts {
+            produced: self.retired + produced,
+            exported: self.exported,
+            queued: held + spans,
+            queued_bytes: bytes as u64,
+            dropped: self.dropped,
+        }
+    }
+
+    fn waiting(&self) -> (usize, u64) {
+        let in_flight = self.in_flight.unwrap_or(InFlight { bytes: 0, spans: 0 });
+        (
+            self.queued_bytes + in_flight.bytes,
+            self.queued_spans + in_flight.spans,
+        )
+    }
+
+    fn recycle(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < SPARE && bytes.capacity() <= SPARE_BYTES {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(max_bytes: usize, max_spans: Option<u64>, max_batch_spans: u64) -> Ledger {
+        Ledger::new(Queue {
+            max_bytes,
+            max_spans,
+            max_batch_spans,
+            ..Queue::default()
+        })
+    }
+
+    fn chunk(bytes: usize, spans: u64) -> Chunk {
+        Chunk {
+            bytes: vec![0; bytes],
+            spans,
+        }
+    }
+
+    fn check(ledger: &Ledger, produced: u64) -> SpanCounts {
+        let counts = ledger.counts(produced, 0);
+        assert_eq!(
+            counts.produced,
+            counts.exported + counts.dropped() + counts.queued
+        );
+        counts
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let mut ledger = ledger(100, None, 512);
+        ledger.push(chunk(60, 3));
+        ledger.push(chunk(60, 4));
+        ledger.push(chunk(40, 2));
+        let counts = check(&ledger, 9);
+        assert_eq!(counts.dropped_for(DropReason::QueueFull), 4);
+        assert_eq!((counts.queued, counts.queued_bytes), (5, 100));
+    }
+
+    #[test]
+    fn a_request_under_way_still_takes_room() {
+        let envelope = Envelope::new(&[], &[]);
+        let mut ledger = ledger(100, None, 512);
+        ledger.push(chunk(60, 3));
+        ledger.take(&envelope).unwrap();
+        ledger.push(chunk(60, 4));
+        assert_eq!(check(&ledger, 7).dropped(), 4);
+        ledger.settle(Outcome::Exported { rejected: 1 });
+        let counts = check(&ledger, 7);
+        assert_eq!(
+            (counts.exported, counts.dropped(), counts.queued_bytes),
+            (2, 5, 0)
+        );
+    }
+
+    #[test]
+    fn spans_can_be_bounded_too() {
+        let mut ledger = ledger(1000, Some(5), 512);
+        ledger.push(chunk(1, 3));
+        ledger.push(chunk(1, 3));
+        ledger.push(chunk(1, 2));
+        assert_eq!(check(&ledger, 8).queued, 5);
+    }
+
+    #[test]
+    fn batches_hold_whole_chunks_up_to_their_bound() {
+        let envelope = Envelope::new(&[], &[]);
+        let mut ledger = ledger(1000, None, 5);
+        for spans in [2, 3, 1, 9] {
+            ledger.push(chunk(1, spans));
+        }
+        let mut sizes = Vec::new();
+        while ledger.take(&envelope).is_some() {
+            let before = ledger.exported;
+            ledger.settle(Outcome::Exported { rejected: 0 });
+            sizes.push(ledger.exported - before);
+        }
+        assert_eq!(sizes, [5, 1, 9]);
+        assert_eq!(check(&ledger, 15).exported, 15);
+    }
+
+    #[test]
+    fn giving_up_books_everything_once() {
+        let envelope = Envelope::new(&[], &[]);
+        let mut ledger = ledger(1000, None, 2);
+        ledger.push(chunk(1, 2));
+        ledger.push(chunk(1, 2));
+        ledger.take(&envelope).unwrap();
+        ledger.give_up();
+        ledger.settle(Outcome::Exported { rejected: 0 });
+        assert_eq!(check(&ledger, 4).dropped_for(DropReason::Shutdown), 4);
+    }
+}

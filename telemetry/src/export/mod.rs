@@ -1,0 +1,43 @@
+//! From a span's end to the collector: per-thread buffers, a queue bounded by bytes, a thread that
+//! sends.
+//!
+//! It never blocks whoever ends a span, never grows beyond its bounds, and never forgets what it
+//! dropped: produced = exported + dropped + queued, at all times.
+
+mod batch;
+pub(crate) mod collector;
+mod deliver;
+mod grpc;
+mod http;
+mod ledger;
+mod response;
+mod retry;
+pub(crate) mod spool;
+mod worker;
+
+use crate::settings::{Otlp, Settings, TracesExporter};
+use std::sync::Arc;
+
+pub(crate) use worker::spawn;
+
+/// Where encoded spans go.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Exporter {
+    /// To an OTLP endpoint, from a thread of its own.
+    Otlp(Otlp),
+    /// Into memory, for tests: see [`testing::Collector`](crate::testing::Collector).
+    #[doc(hidden)]
+    Collector(Arc<collector::Deliveries>),
+    /// Nowhere: nothing is recorded.
+    None,
+}
+
+impl Exporter {
+    pub(crate) fn from_settings(settings: &Settings) -> Exporter {
+        match settings.traces_exporter {
+            TracesExporter::Otlp => Exporter::Otlp(settings.otlp.clone()),
+            TracesExporter::None => Exporter::None,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Where requests enter and leave a service.
+
+use super::client::{ClientRequest, ClientSpan};
+use super::origin::{self, Origin};
+use super::semconv::{Method, Scheme, Version};
+use super::server::ServerSpan;
+use super::url;
+use crate::context::current::{self, Carried, Current};
+use crate::context::{self, Baggage, SpanContext, SpanId, TraceFlags, TraceId};
+use crate::core::Core;
+use crate::span::encode::{self, ATTRIBUTE, Parent};
+use crate::span::{pool, proto};
+use http::header::USER_AGENT;
+use http::{HeaderMap, Uri};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What a caller's context is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// The caller is one of us: its trace goes on here, its decision to record is kept, what it
+    /// says about forwarding is believed.
+    #[default]
+    Parent,
+    /// The caller is anyone: a trace begins here, the caller's becomes a link and decides nothing.
+    Link,
+}
+
+/// A request as it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerRequest<'a> {
+    /// As on the wire.
+    pub method: &'a http::Method,
+    /// As on the wire.
+    pub uri: &'a Uri,
+    /// The protocol's version.
+    pub version: http::Version,
+    /// As on the wire.
+    pub headers: &'a HeaderMap,
+    /// The other end of the connection.
+    pub peer: Option<SocketAddr>,
+    /// Of the connection, if neither the URI nor a trusted proxy says it: `http` or `https`.
+    pub scheme: &'a str,
+    /// The template that matched, such as `/orders/{id}`; never the path itself.
+    pub route: Option<&'a str>,
+    /// What the caller's context is worth.
+    pub trust: Trust,
+}
+
+/// Makes server and client spans for one service. Cheap to clone; needs no runtime.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    core: Arc<Core>,
+}
+
+impl Edge {
+    pub(crate) fn new(core: Arc<Core>) -> Edge {
+        Edge { core }
+    }
+
+    /// Begins the span of a request that came in.
+    #[must_use]
+    pub fn start(&self, request: &ServerRequest<'_>) -> ServerSpan {
+        let propagators = self.core.propagators();
+        let caller = propagators
+            .tracecontext
+            .then(|| context::extract(request.headers))
+            .flatten();
+        let (parent, link) = match request.trust {
+            Trust::Parent => (caller, None),
+            Trust::Link => (None, caller),
+        };
+        let baggage = if propagators.baggage && request.trust == Trust::Parent {
+            context::extract_baggage(request.headers)
+        } else {
+            Baggage::EMPTY
+        };
+        let trace_id = parent
+            .as_ref()
+            .map_or_else(TraceId::random, |parent| parent.trace_id);
+        let caller_flags = parent.as_ref().map(|parent| parent.flags);
+        let sampled = self.core.sample(trace_id, caller_flags);
+        let parent_span = parent.as_ref().map_or(Parent::NONE, |parent| Parent {
+            span_id: parent.span_id,
+            remote: true,
+        });
+        let current = Current {
+            trace_id,
+            span_id: SpanId::random(),
+            flags: caller_flags.unwrap_or(TraceFlags(0)).with_sampled(sampled),
+            core: Arc::clone(&self.core),
+            carried: Carried::new(
+                parent.map_or_else(Default::default, |parent| parent.tracestate),
+                baggage,
+            ),
+        };
+        let forwarded = match request.trust {
+            Trust::Parent => origin::forwarded(request.headers),
+            Trust::Link => Origin::default(),
+        };
+        let direct = origin::direct(request.uri, request.headers);
+        let origin = Origin {
+            client: forwarded.client,
+            host: forwarded.host.or(direct.host),
+            scheme: forwarded.scheme.or(direct.scheme),
+        };
+        let scheme = origin.scheme.unwrap_or_else(|| Scheme::of(request.scheme));
+        let method = Method::of(request.method);
+        let version = Version::of(request.version);
+        let attributes = current.is_recording().then(|| {
+            let mut out = pool::take();
+            describe(&mut out, request, method, scheme, version, &origin);
+            if let Some(link) = &link {
+                encode::link(&mut out, link, true);
+            }
+            out
+        });
+        let head = self.core.heads.get(request.route.unwrap_or_default());
+        ServerSpan::new(
+            current,
+            parent_span,
+            head,
+            method,
+            scheme,
+            version,
+            attributes,
+        )
+    }
+
+    /// Begins the span of a request that goes out from the current context; without one, a trace
+    /// begins.
+    #[must_use]
+    pub fn client(&self, request: &ClientRequest<'_>) -> ClientSpan {
+        self.client_named(request, None)
+    }
+
+    pub(super) fn client_named(
+        &self,
+        request: &ClientRequest<'_>,
+        template: Option<&str>,
+    ) -> ClientSpan {
+        let parent = current::get().map(|current| (current.span_context(), current.carried));
+        let (parent, carried) = match parent {
+            Some((context, carried)) => (Some(context), carried),
+            // A span of the OpenTelemetry API outside of any request of ours.
+            None => (context::current(), None),
+        };
+        self.client_of(parent.as_ref(), carried, request, template)
+    }
+
+    pub(super) fn client_of(
+        &self,
+        parent: Option<&SpanContext>,
+        carried: Option<Arc<Carried>>,
+        request: &ClientRequest<'_>,
+        template: Option<&str>,
+    ) -> ClientSpan {
+        let trace_id = parent.map_or_else(TraceId::random, |parent| parent.trace_id);
+        let caller_flags = parent.map(|parent| parent.flags);
+        // Within a trace its decision stands, whatever the sampler thinks of callers.
+        let sampled =
+            caller_flags.map_or_else(|| self.core.sample(trace_id, None), TraceFlags::is_sampled);
+        let current = Current {
+            trace_id,
+            span_id: SpanId::random(),
+            flags: caller_flags.unwrap_or(TraceFlags(0)).with_sampled(sampled),
+            core: Arc::clone(&self.core),
+            carried,
+        };
+        let span_id = parent.map_or(SpanId(0), |parent| parent.span_id);
+        ClientSpan::new(
+            current,
+            Parent {
+                span_id,
+                remote: false,
+            },
+            request,
+            template,
+        )
+    }
+}
+
+/// The attributes that are known when a request comes in.
+fn describe(
+    out: &mut Vec<u8>,
+    request: &ServerRequest<'_>,
+    method: Method,
+    scheme: Scheme,
+    version: Version,
+    origin: &Origin<'_>,
+) {
+    let mut text = |key: &str, value: &str| proto::attribute(out, ATTRIBUTE, key, value);
+    if method == Method::Other {
+        text("http.request.method_original", request.method.as_str());
+    }
+    text("url.scheme", scheme.as_str());
+    text("url.path", request.uri.path());
+    if let Some(query) = request.uri.query() {
+        text("url.query", &url::redact(query));
+    }
+    text("network.protocol.version", version.as_str());
+    if let Some(agent) = request
+        .headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+    {
+        text("user_agent.original", agent);
+    }
+    if let Some(client) = origin.client {
+        text("client.address", client);
+    }
+    if let Some((host, port)) = origin.host {
+        text("server.address", host);
+        let port = port.unwrap_or(scheme.port());
+        proto::attribute(out, ATTRIBUTE, "server.port", i64::from(port));
+    }
+    if let Some(peer) = request.peer {
+        let mut address = pool::Text::default();
+        address.write(peer.ip());
+        if origin.client.is_none() {
+            proto::attribute(out, ATTRIBUTE, "client.address", address.as_str());
+        }
+        proto::attribute(out, ATTRIBUTE, "network.peer.address", address.as_str());
+        proto::attribute(out, ATTRIBUTE, "network.peer.port", i64::from(peer.port()));
+    }
+}

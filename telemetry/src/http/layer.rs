@@ -1,0 +1,160 @@
+//! The core as a tower layer.
+
+use super::body::TrackedBody;
+use super::edge::{Edge, ServerRequest, Trust};
+use super::server::ServerSpan;
+use axum::extract::{ConnectInfo, MatchedPath};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderName, Method, Request, Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tower::{Layer, Service};
+
+/// Writes the answer's trace, so that a client can ask for it.
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// Wraps every request in a server span. Put it on with `axum::Router::layer`, last, so that it
+/// sees every answer; routes that no `MatchedPath` names count as unmatched.
+#[derive(Debug, Clone)]
+pub struct ServerLayer {
+    edge: Edge,
+    trust: Trust,
+}
+
+impl ServerLayer {
+    pub(crate) fn new(edge: Edge) -> ServerLayer {
+        ServerLayer {
+            edge,
+            trust: Trust::default(),
+        }
+    }
+
+    /// What callers' contexts are worth; by default they are parents.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> ServerLayer {
+        self.trust = trust;
+        self
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = ServerService<S>;
+
+    fn layer(&self, inner: S) -> ServerService<S> {
+        ServerService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// What [`ServerLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct ServerService<S> {
+    inner: S,
+    layer: ServerLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for ServerService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = Response<TrackedBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let extensions = request.extensions();
+        let span = self.layer.edge.start(&ServerRequest {
+            method: request.method(),
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+            peer: extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|peer| peer.0),
+            scheme: "http",
+            route: extensions.get::<MatchedPath>().map(MatchedPath::as_str),
+            trust: self.layer.trust,
+        });
+        let head_only = *request.method() == Method::HEAD;
+        let inner = {
+            let _scope = span.scope();
+            self.inner.call(request)
+        };
+        ResponseFuture {
+            inner,
+            span: Some(span),
+            head_only,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`ServerService`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        span: Option<ServerSpan>,
+        head_only: bool,
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
+{
+    type Output = Result<Response<TrackedBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let polled = {
+            let _scope = this.span.as_ref().map(ServerSpan::scope);
+            this.inner.poll(cx)
+        };
+        let result = ready!(polled);
+        let mut span = this.span.take();
+        let mut response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                if let Some(span) = &mut span {
+                    span.set_error("service_error");
+                }
+                return Poll::Ready(Err(error));
+            }
+        };
+        let status = response.status();
+        if let Some(span) = &mut span {
+            span.status(status);
+            response
+                .headers_mut()
+                .insert(TRACERESPONSE, span.traceresponse());
+        }
+        let expected = if *this.head_only || has_no_body(status) {
+            Some(0)
+        } else {
+            let length = response.headers().get(CONTENT_LENGTH);
+            length.and_then(|length| length.to_str().ok()?.parse().ok())
+        };
+        Poll::Ready(Ok(
+            response.map(|body| TrackedBody::new(body, span, expected))
+        ))
+    }
+}
+
+/// The server sends no body with these, whatever the handler made.
+fn has_no_body(status: StatusCode) -> bool {
+    status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+}

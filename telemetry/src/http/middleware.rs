@@ -1,0 +1,105 @@
+//! Client spans for reqwest.
+
+use super::client::{ClientRequest, ClientSpan};
+use super::edge::Edge;
+use crate::context::current;
+use async_trait::async_trait;
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Error, Middleware, Next};
+use std::io::ErrorKind;
+
+/// The link of a `reqwest_middleware` chain that makes a client span of each attempt, and sends
+/// the context along. Put it on after whatever retries.
+#[derive(Debug, Clone)]
+pub struct ClientMiddleware {
+    edge: Edge,
+}
+
+/// Put into a request's extensions by whatever retries: 0 for the first attempt, counting up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResendCount(pub u32);
+
+/// Put into a request's extensions by whoever knows the path's form, such as `/orders/{id}`: names
+/// the span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UrlTemplate(pub &'static str);
+
+impl ClientMiddleware {
+    pub(crate) fn new(edge: Edge) -> ClientMiddleware {
+        ClientMiddleware { edge }
+    }
+}
+
+#[async_trait]
+impl Middleware for ClientMiddleware {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let span = self.start(&request, extensions);
+        span.inject(request.headers_mut());
+        let current = span.current().clone();
+        let otel = current.to_otel();
+        let result = current::in_context(current, otel, next.run(request, extensions)).await;
+        span.finish(match &result {
+            Ok(response) => Ok(response.status()),
+            Err(error) => Err(error_type(error)),
+        });
+        result
+    }
+}
+
+impl ClientMiddleware {
+    fn start(&self, request: &Request, extensions: &Extensions) -> ClientSpan {
+        let url = request.url();
+        // A URL of reqwest is a URI as well, unless it is longer than one may be.
+        let uri = url.as_str().parse().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        let resend = extensions.get::<ResendCount>().copied().unwrap_or_default();
+        let template = extensions.get::<UrlTemplate>().map(|template| template.0);
+        self.edge.client_named(
+            &ClientRequest {
+                method: request.method(),
+                server_address: host.trim_start_matches('[').trim_end_matches(']'),
+                server_port: url.port_or_known_default().unwrap_or(0),
+                uri: &uri,
+                resend_count: resend.0,
+            },
+            template,
+        )
+    }
+}
+
+/// `error.type`, a closed set.
+fn error_type(error: &Error) -> &'static str {
+    let Error::Reqwest(error) = error else {
+        return "middleware";
+    };
+    if error.is_timeout() {
+        return "timeout";
+    }
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                ErrorKind::ConnectionRefused => return "connection_refused",
+                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => return "connection_reset",
+                ErrorKind::TimedOut => return "timeout",
+                _ => {}
+            }
+        }
+        source = cause.source();
+    }
+    if error.is_connect() {
+        "connect"
+    } else if error.is_body() || error.is_decode() {
+        "body"
+    } else if error.is_redirect() {
+        "redirect"
+    } else {
+        "request"
+    }
+}

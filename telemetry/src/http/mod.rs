@@ -1,0 +1,23 @@
+//! HTTP servers and clients: spans, metrics and context, by the
+//! [semantic conventions](https://opentelemetry.io/docs/specs/semconv/http/).
+//!
+//! [`Edge`] is the core: it needs neither tower nor `Send`. [`ServerLayer`] wraps it for axum,
+//! [`ClientMiddleware`] for reqwest.
+
+mod body;
+mod client;
+mod edge;
+pub(crate) mod head;
+mod layer;
+mod middleware;
+mod origin;
+pub(crate) mod semconv;
+mod server;
+mod url;
+
+pub use body::TrackedBody;
+pub use client::{ClientRequest, ClientSpan};
+pub use edge::{Edge, ServerRequest, Trust};
+pub use layer::{ResponseFuture, ServerLayer, ServerService};
+pub use middleware::{ClientMiddleware, ResendCount, UrlTemplate};
+pub use server::{Scope, ServerSpan};

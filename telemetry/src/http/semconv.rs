@@ -1,0 +1,159 @@
+//! The closed sets behind HTTP attributes and labels.
+
+/// `http.request.method`: the methods that are known, and one for all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+    Query,
+    Other,
+}
+
+impl Method {
+    pub(crate) const ALL: [Method; 11] = [
+        Method::Get,
+        Method::Head,
+        Method::Post,
+        Method::Put,
+        Method::Delete,
+        Method::Connect,
+        Method::Options,
+        Method::Trace,
+        Method::Patch,
+        Method::Query,
+        Method::Other,
+    ];
+
+    pub(crate) fn of(method: &http::Method) -> Method {
+        Method::ALL[..Method::Other as usize]
+            .iter()
+            .copied()
+            .find(|known| known.as_str() == method.as_str())
+            .unwrap_or(Method::Other)
+    }
+
+    /// The attribute's value.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+            Method::Connect => "CONNECT",
+            Method::Options => "OPTIONS",
+            Method::Trace => "TRACE",
+            Method::Patch => "PATCH",
+            Method::Query => "QUERY",
+            Method::Other => "_OTHER",
+        }
+    }
+
+    /// The method in a span's name, where an unknown one is `HTTP`.
+    pub(crate) const fn in_name(self) -> &'static str {
+        match self {
+            Method::Other => "HTTP",
+            known => known.as_str(),
+        }
+    }
+}
+
+/// `url.scheme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn of(scheme: &str) -> Scheme {
+        if scheme.eq_ignore_ascii_case("https") {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    pub(crate) const fn port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+/// `network.protocol.version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Version {
+    Http10,
+    Http11,
+    Http2,
+    Http3,
+}
+
+impl Version {
+    pub(crate) fn of(version: http::Version) -> Version {
+        match version {
+            http::Version::HTTP_09 | http::Version::HTTP_10 => Version::Http10,
+            http::Version::HTTP_2 => Version::Http2,
+            http::Version::HTTP_3 => Version::Http3,
+            _ => Version::Http11,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "1.0",
+            Version::Http11 => "1.1",
+            Version::Http2 => "2",
+            Version::Http3 => "3",
+        }
+    }
+}
+
+/// A status code as text, for `error.type`.
+pub(crate) fn digits(status: u16) -> [u8; 3] {
+    let digit = |place: u16| b'0' + u8::try_from(status / place % 10).unwrap_or(0);
+    [digit(100), digit(10), digit(1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_methods_are_one() {
+        for (index, method) in Method::ALL.iter().enumerate() {
+            assert_eq!(*method as usize, index);
+        }
+        assert_eq!(Method::of(&http::Method::PATCH), Method::Patch);
+        for name in ["get", "EVIL", "_OTHER", "QUERYX"] {
+            let method = http::Method::from_bytes(name.as_bytes()).unwrap();
+            assert_eq!(Method::of(&method), Method::Other, "{name}");
+        }
+        assert_eq!(Method::Other.in_name(), "HTTP");
+    }
+
+    #[test]
+    fn status_codes_are_three_digits() {
+        assert_eq!(&digits(503), b"503");
+        assert_eq!(&digits(999), b"999");
+    }
+}

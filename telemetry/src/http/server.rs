@@ -1,0 +1,200 @@
+//! The span of a request that came in.
+
+use super::client::{ClientRequest, ClientSpan};
+use super::edge::Edge;
+use super::head::Head;
+use super::semconv::{self, Method, Scheme, Version};
+use crate::clock;
+use crate::context::current::{self, Current, Entered};
+use crate::context::{SpanContext, traceparent};
+use crate::metrics::ServerLabels;
+use crate::span::encode::{self, ATTRIBUTE, Parent};
+use crate::span::{pool, proto};
+use http::{HeaderValue, StatusCode};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The span of a request that came in, its metrics and its context.
+///
+/// It ends once, when finished or dropped. Without a status it counts as cancelled.
+#[derive(Debug)]
+pub struct ServerSpan {
+    current: Current,
+    otel: opentelemetry::Context,
+    parent: Parent,
+    start: Instant,
+    head: Arc<Head>,
+    method: Method,
+    scheme: Scheme,
+    version: Version,
+    /// Encoded; `None` when nothing is recorded.
+    attributes: Option<Vec<u8>>,
+    /// 0 until known.
+    status: u16,
+    error: Option<&'static str>,
+}
+
+/// Makes a span current on this thread until it is dropped: for one poll.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    _entered: Entered,
+    _span: PhantomData<&'a ServerSpan>,
+}
+
+impl ServerSpan {
+    pub(super) fn new(
+        current: Current,
+        parent: Parent,
+        head: Arc<Head>,
+        method: Method,
+        scheme: Scheme,
+        version: Version,
+        attributes: Option<Vec<u8>>,
+    ) -> ServerSpan {
+        current.core.metrics.server.active(method, scheme, 1);
+        let otel = current.to_otel();
+        ServerSpan {
+            current,
+            otel,
+            parent,
+            start: Instant::now(),
+            head,
+            method,
+            scheme,
+            version,
+            attributes,
+            status: 0,
+            error: None,
+        }
+    }
+
+    /// The span's ids.
+    #[must_use]
+    pub fn context(&self) -> SpanContext {
+        self.current.span_context()
+    }
+
+    /// Makes the span current on this thread until the scope is dropped. Take one for each poll,
+    /// never across an await.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            _entered: current::enter(Some(self.current.clone()), self.otel.clone()),
+            _span: PhantomData,
+        }
+    }
+
+    /// The template that matched, if it was not known at the start.
+    pub fn set_route(&mut self, route: &str) {
+        self.head = self.current.core.heads.get(route);
+    }
+
+    /// Says what went wrong, in a word from a closed set (`error.type`); the span's status becomes
+    /// an error.
+    pub fn set_error(&mut self, error_type: &'static str) {
+        self.error = Some(error_type);
+    }
+
+    /// Adds an attribute; nothing happens when the span is not recorded.
+    pub fn set_attribute(&mut self, key: &str, value: impl Into<opentelemetry::Value>) {
+        if let Some(out) = &mut self.attributes {
+            proto::attribute(out, ATTRIBUTE, key, &value.into());
+        }
+    }
+
+    /// The value of the `traceresponse` header, `00-<trace id>-<span id>-<flags>`.
+    #[must_use]
+    pub fn traceresponse(&self) -> HeaderValue {
+        // Hexadecimal digits and dashes are always a valid value.
+        HeaderValue::from_bytes(&traceparent(&self.context()))
+            .unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// The head of the answer is known; the span goes on until its body is sent.
+    pub fn status(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    /// Ends the span.
+    pub fn finish(self) {}
+
+    /// Begins the span of a request that this one causes.
+    #[must_use]
+    pub fn client(&self, request: &ClientRequest<'_>) -> ClientSpan {
+        let edge = Edge::new(Arc::clone(&self.current.core));
+        edge.client_of(
+            Some(&self.context()),
+            self.current.carried.clone(),
+            request,
+            None,
+        )
+    }
+
+    fn end(&mut self) {
+        let end = Instant::now();
+        let digits = semconv::digits(self.status);
+        let error = match (self.error, self.status) {
+            (Some(error), _) => Some(error),
+            (None, 0) if std::thread::panicking() => Some("panic"),
+            (None, 0) => Some("cancelled"),
+            (None, 500..) => std::str::from_utf8(&digits).ok(),
+            _ => None,
+        };
+        let core = &self.current.core;
+        let labels = ServerLabels {
+            route: self.head.route(),
+            method: self.method,
+            status: self.status,
+            version: self.version,
+            scheme: self.scheme,
+            error_type: error,
+        };
+        let duration = end.saturating_duration_since(self.start);
+        let exemplar = self
+            .attributes
+            .is_some()
+            .then(|| self.current.span_context());
+        core.metrics.server.active(self.method, self.scheme, -1);
+        core.metrics
+            .server
+            .record(labels, duration.as_secs_f64(), exemplar.as_ref());
+        let Some(attributes) = self.attributes.take() else {
+            return;
+        };
+        core.record(|out| {
+            let Current {
+                trace_id,
+                span_id,
+                flags,
+                carried,
+                ..
+            } = &self.current;
+            let tracestate = carried
+                .as_ref()
+                .and_then(|carried| carried.tracestate.as_str());
+            encode::ids(out, *trace_id, *span_id, tracestate, self.parent, *flags);
+            let end = clock::wall(end);
+            // Taken from the end, so that a correction of the clock never turns time around.
+            let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+            encode::times(out, end.saturating_sub(nanos), end);
+            out.extend_from_slice(self.head.encoded(self.method));
+            out.extend_from_slice(&attributes);
+            if self.status != 0 {
+                let status = i64::from(self.status);
+                proto::attribute(out, ATTRIBUTE, "http.response.status_code", status);
+            }
+            if let Some(error) = error {
+                proto::attribute(out, ATTRIBUTE, "error.type", error);
+                encode::error_status(out, "");
+            }
+        });
+        pool::give(attributes);
+    }
+}
+
+impl Drop for ServerSpan {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

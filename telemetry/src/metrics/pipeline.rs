@@ -1,0 +1,104 @@
+//! The span pipeline's account of itself, in the names of the semantic conventions
+//! (opentelemetry.io/docs/specs/semconv/otel/sdk-metrics) as far as they have one.
+//! Everything is there from the first scrape, at zero.
+
+use super::text::{Kind, PageWriter};
+use crate::{DropReason, SpanCounts};
+
+pub(super) fn write(page: &mut PageWriter, counts: &SpanCounts) {
+    if let Some(mut family) = page.family(
+        "otel_sdk_span_produced",
+        Kind::Counter,
+        "Sampled spans that ended: those processed and those in the queue.",
+    ) {
+        family.sample("_total", &[], counts.produced);
+    }
+    let (at_export, before): (Vec<_>, Vec<_>) = DropReason::ALL
+        .into_iter()
+        .partition(|reason| lost_at_export(*reason));
+    let refused: u64 = at_export
+        .iter()
+        .map(|reason| counts.dropped_for(*reason))
+        .sum();
+    for (name, help, well, lost) in [
+        (
+            "otel_sdk_processor_span_processed",
+            "Spans that left the queue for the exporter, or were lost before.",
+            counts.exported + refused,
+            before,
+        ),
+        (
+            "otel_sdk_exporter_span_exported",
+            "Spans whose export is over: taken by the collector, or given up.",
+            counts.exported,
+            at_export,
+        ),
+    ] {
+        let Some(mut family) = page.family(name, Kind::Counter, help) else {
+            continue;
+        };
+        family.sample("_total", &[], well);
+        for reason in lost {
+            let labels = [("error_type", reason.as_str())];
+            family.sample("_total", &labels, counts.dropped_for(reason));
+        }
+    }
+    if let Some(mut family) = page.family(
+        "otel_sdk_processor_span_queue_size",
+        Kind::Gauge,
+        "Spans that wait in a thread's buffer, in the queue or in a request under way.",
+    ) {
+        family.sample("", &[], counts.queued);
+    }
+    if let Some(mut family) = page.family(
+        "otel_sdk_processor_span_queue_bytes",
+        Kind::Gauge,
+        "Bytes of spans in the queue and in the request under way.",
+    ) {
+        family.sample("", &[], counts.queued_bytes);
+    }
+}
+
+/// Whether the loss is the exporter's, after the queue had let go of the span.
+fn lost_at_export(reason: DropReason) -> bool {
+    match reason {
+        DropReason::Rejected | DropReason::RetriesExhausted => true,
+        DropReason::QueueFull | DropReason::TooLarge | DropReason::Shutdown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::text::Format;
+
+    #[test]
+    fn the_page_adds_up() {
+        let mut dropped = [0; DropReason::ALL.len()];
+        dropped[DropReason::QueueFull as usize] = 2;
+        dropped[DropReason::Rejected as usize] = 3;
+        let counts = SpanCounts {
+            produced: 15,
+            exported: 6,
+            queued: 4,
+            queued_bytes: 900,
+            dropped,
+        };
+        let mut page = PageWriter::new(Format::Text);
+        write(&mut page, &counts);
+        let page = page.finish();
+        let sum = |family: &str| -> u64 {
+            let lines = page.lines().filter(|line| line.starts_with(family));
+            lines
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+                .sum()
+        };
+        assert_eq!(sum("otel_sdk_exporter_span_exported_total"), 9);
+        assert_eq!(
+            sum("otel_sdk_span_produced_total"),
+            sum("otel_sdk_processor_span_processed_total")
+                + sum("otel_sdk_processor_span_queue_size")
+        );
+        assert!(page.contains("{error_type=\"shutdown\"} 0\n"));
+    }
+}

@@ -1,0 +1,210 @@
+//! The series of one instrument over all threads, and each thread's own way to them.
+//!
+//! A thread that records a series for the first time takes the lock once, leaves the
+//! reading half of a fresh histogram here and keeps the writing half. When the thread is
+//! gone its numbers are folded into the series' base, so that counters stay where they
+//! were. At most [`MAX_SERIES`] series exist; what comes later shares the overflow series.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::exemplar::Exemplar;
+use super::histogram::{Histogram, Recorder, Totals};
+use super::labels::Key;
+use crate::sync::lock;
+
+/// Series of one instrument, the SDK's own default limit.
+pub(crate) const MAX_SERIES: usize = 2_000;
+
+/// All threads' histograms of one instrument.
+#[derive(Debug, Default)]
+pub(crate) struct Instrument {
+    series: Mutex<BTreeMap<Key, Series>>,
+}
+
+#[derive(Debug, Default)]
+struct Series {
+    /// What dead threads recorded.
+    base: Totals,
+    threads: Vec<Arc<Histogram>>,
+}
+
+impl Series {
+    /// Moves the numbers of threads that are gone into the base. `get_mut` succeeds only
+    /// when the writing half was dropped, and synchronises with that drop.
+    fn fold_dead(&mut self) {
+        let base = &mut self.base;
+        self.threads
+            .retain_mut(|histogram| match Arc::get_mut(histogram) {
+                Some(dead) => {
+                    base.add(dead);
+                    false
+                }
+                None => true,
+            });
+    }
+}
+
+impl Instrument {
+    /// A new thread's half of a series, and the key it got: the one asked for, or
+    /// [`Key::OVERFLOW`] when there is no room for one more.
+    fn join(&self, key: Key) -> (Key, Recorder) {
+        let mut series = lock(&self.series);
+        let key = room_for(&series, key);
+        let (recorder, histogram) = Recorder::new();
+        let one = series.entry(key).or_default();
+        // Without this a service whose threads come and go, and that nobody scrapes,
+        // would pile up their histograms.
+        one.fold_dead();
+        one.threads.push(histogram);
+        (key, recorder)
+    }
+
+    fn has(&self, key: Key) -> bool {
+        lock(&self.series).contains_key(&key)
+    }
+
+    /// Records without a thread's own histogram: slower, and right at any time, also while
+    /// the thread's local storage is being torn down.
+    pub(crate) fn record_shared(&self, key: Key, seconds: f64, span: Option<&Exemplar>) {
+        let mut series = lock(&self.series);
+        let key = room_for(&series, key);
+        series.entry(key).or_default().base.record(seconds, span);
+    }
+
+    /// Every series with the sum of all threads, ordered by key.
+    pub(crate) fn snapshot(&self) -> Vec<(Key, Totals)> {
+        let mut series = lock(&self.series);
+        series
+            .iter_mut()
+            .map(|(key, one)| {
+                one.fold_dead();
+                let mut totals = one.base.clone();
+                for histogram in &one.threads {
+                    totals.add(histogram);
+                }
+                (*key, totals)
+            })
+            .collect()
+    }
+}
+
+fn room_for(series: &BTreeMap<Key, Series>, key: Key) -> Key {
+    // One place is kept for the overflow itself.
+    if series.len() + 1 < MAX_SERIES || series.contains_key(&key) {
+        key
+    } else {
+        Key::OVERFLOW
+    }
+}
+
+/// One thread's writing halves of one instrument, found by place and then by key.
+#[derive(Debug, Default)]
+pub(crate) struct Recorders {
+    by_place: Vec<Vec<(Key, Recorder)>>,
+    overflow: Option<Recorder>,
+}
+
+impl Recorders {
+    /// Records into this thread's histogram of the series, joining it the first time.
+    pub(crate) fn record(
+        &mut self,
+        instrument: &Instrument,
+        key: Key,
+        seconds: f64,
+        span: Option<&Exemplar>,
+    ) {
+        let place = key.place.index();
+        if self.by_place.len() <= place {
+            self.by_place.resize_with(place + 1, Vec::new);
+        }
+        let known = &mut self.by_place[place];
+        if let Some((_, recorder)) = known.iter().find(|(k, _)| *k == key) {
+            recorder.record(seconds, span);
+            return;
+        }
+        if let Some(overflow) = &self.overflow
+            && !instrument.has(key)
+        {
+            overflow.record(seconds, span);
+            return;
+        }
+        let (got, recorder) = instrument.join(key);
+        recorder.record(seconds, span);
+        if got == key {
+            known.push((key, recorder));
+        } else {
+            // Keys without a room of their own are not remembered: there is no end to them.
+            self.overflow = Some(recorder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::labels::NameId;
+
+    fn key(place: u8, status: u16) -> Key {
+        let place = NameId::from_small(place);
+        Key {
+            place,
+            status,
+            method: 0,
+            scheme: 0,
+            version: 2,
+            error: 0,
+        }
+    }
+
+    fn count(instrument: &Instrument) -> u64 {
+        instrument
+            .snapshot()
+            .iter()
+            .map(|(_, totals)| totals.count())
+            .sum()
+    }
+
+    #[test]
+    fn threads_that_end_leave_their_counts_and_nothing_else() {
+        let instrument = Arc::new(Instrument::default());
+        for round in 1..=50_u64 {
+            let theirs = Arc::clone(&instrument);
+            std::thread::spawn(move || {
+                Recorders::default().record(&theirs, key(1, 200), 0.01, None);
+            })
+            .join()
+            .unwrap();
+            assert_eq!(count(&instrument), round);
+        }
+        assert!(lock(&instrument.series)[&key(1, 200)].threads.is_empty());
+    }
+
+    #[test]
+    fn unscraped_threads_do_not_pile_up() {
+        let instrument = Instrument::default();
+        for _ in 0..100 {
+            Recorders::default().record(&instrument, key(1, 200), 0.01, None);
+        }
+        assert!(lock(&instrument.series)[&key(1, 200)].threads.len() <= 1);
+        assert_eq!(count(&instrument), 100);
+    }
+
+    #[test]
+    fn series_beyond_the_limit_share_the_overflow() {
+        let instrument = Instrument::default();
+        let mut recorders = Recorders::default();
+        for status in 0..3_000 {
+            recorders.record(&instrument, key(3, status), 0.01, None);
+        }
+        instrument.record_shared(key(9, 9), 0.01, None);
+        let snapshot = instrument.snapshot();
+        assert_eq!(snapshot.len(), MAX_SERIES);
+        let overflow = snapshot
+            .iter()
+            .find(|(key, _)| *key == Key::OVERFLOW)
+            .unwrap();
+        assert_eq!(overflow.1.count(), 3_001 - (MAX_SERIES as u64 - 1));
+        assert_eq!(count(&instrument), 3_001);
+    }
+}

@@ -1,0 +1,91 @@
+//! Which service the telemetry is about.
+
+use crate::settings::Settings;
+use crate::span::proto;
+use opentelemetry::KeyValue;
+
+/// A service: its name, version and instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    name: String,
+    version: String,
+    instance_id: Option<String>,
+}
+
+impl Service {
+    /// `service.name` and `service.version`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Service {
+        Service {
+            name: name.into(),
+            version: version.into(),
+            instance_id: None,
+        }
+    }
+
+    /// `service.instance.id`: which of several like it.
+    #[must_use]
+    pub fn instance_id(mut self, id: impl Into<String>) -> Service {
+        self.instance_id = Some(id.into());
+        self
+    }
+
+    /// `service.name`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The service as the environment names it.
+    pub(crate) fn named_by(mut self, settings: &Settings) -> Service {
+        if let Some(name) = &settings.service_name {
+            self.name.clone_from(name);
+        }
+        self
+    }
+
+    /// The attributes of the OpenTelemetry resource.
+    pub(crate) fn attributes(&self, settings: &Settings) -> Vec<(String, String)> {
+        let mut attributes = vec![
+            ("service.name".to_owned(), self.name.clone()),
+            ("service.version".to_owned(), self.version.clone()),
+        ];
+        if let Some(id) = &self.instance_id {
+            attributes.push(("service.instance.id".to_owned(), id.clone()));
+        }
+        for (key, value) in [
+            ("telemetry.sdk.name", "citywatch"),
+            ("telemetry.sdk.language", "rust"),
+            ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
+        ] {
+            attributes.push((key.to_owned(), value.to_owned()));
+        }
+        for (key, value) in &settings.resource_attributes {
+            if !attributes.iter().any(|(known, _)| known == key) {
+                attributes.push((key.clone(), value.clone()));
+            }
+        }
+        attributes
+    }
+}
+
+/// The resource as the OpenTelemetry SDK wants it.
+pub(crate) fn resource(attributes: &[(String, String)]) -> opentelemetry_sdk::Resource {
+    let attributes = attributes
+        .iter()
+        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    opentelemetry_sdk::Resource::builder_empty()
+        .with_attributes(attributes)
+        .build()
+}
+
+/// The resource as field 1 of a `ResourceSpans`.
+pub(crate) fn encode_resource(attributes: &[(String, String)]) -> Vec<u8> {
+    let mut message = Vec::new();
+    for (key, value) in attributes {
+        proto::attribute(&mut message, 0x0a, key, value.as_str());
+    }
+    let mut field = Vec::new();
+    proto::bytes(&mut field, 0x0a, &message);
+    field
+}

@@ -1,0 +1,109 @@
+//! The fields of an OTLP
+//! [`Span`](https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto).
+
+use super::proto;
+use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
+
+/// The tag of an attribute within a span.
+pub(crate) const ATTRIBUTE: u8 = 0x4a;
+
+/// What a span is for its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Kind {
+    #[default]
+    Internal = 1,
+    Server = 2,
+    Client = 3,
+    Producer = 4,
+    Consumer = 5,
+}
+
+/// The span that caused another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Parent {
+    /// Not valid for the first span of a trace.
+    pub(crate) span_id: SpanId,
+    /// It belongs to another process.
+    pub(crate) remote: bool,
+}
+
+impl Parent {
+    pub(crate) const NONE: Parent = Parent {
+        span_id: SpanId(0),
+        remote: false,
+    };
+}
+
+pub(crate) fn ids(
+    out: &mut Vec<u8>,
+    trace_id: TraceId,
+    span_id: SpanId,
+    tracestate: Option<&str>,
+    parent: Parent,
+    flags: TraceFlags,
+) {
+    out.extend_from_slice(&[0x0a, 16]);
+    out.extend_from_slice(&trace_id.0.to_be_bytes());
+    out.extend_from_slice(&[0x12, 8]);
+    out.extend_from_slice(&span_id.0.to_be_bytes());
+    if let Some(state) = tracestate {
+        proto::bytes(out, 0x1a, state.as_bytes());
+    }
+    if parent.span_id.is_valid() {
+        out.extend_from_slice(&[0x22, 8]);
+        out.extend_from_slice(&parent.span_id.0.to_be_bytes());
+    }
+    out.extend_from_slice(&[0x85, 0x01]);
+    out.extend_from_slice(&flag_word(flags, parent.remote).to_le_bytes());
+}
+
+/// Bit 8 says that bit 9, "the parent is remote", is known.
+fn flag_word(flags: TraceFlags, remote: bool) -> u32 {
+    u32::from(flags.0) | 0x100 | if remote { 0x200 } else { 0 }
+}
+
+pub(crate) fn name(out: &mut Vec<u8>, name: &str) {
+    proto::bytes(out, 0x2a, name.as_bytes());
+}
+
+pub(crate) fn kind(out: &mut Vec<u8>, kind: Kind) {
+    out.extend_from_slice(&[0x30, kind as u8]);
+}
+
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn times(out: &mut Vec<u8>, start: u64, end: u64) {
+    out.push(0x39);
+    out.extend_from_slice(&start.to_le_bytes());
+    out.push(0x41);
+    out.extend_from_slice(&end.to_le_bytes());
+}
+
+/// A link to a span of another trace.
+pub(crate) fn link(out: &mut Vec<u8>, context: &SpanContext, remote: bool) {
+    let mut link = Vec::with_capacity(40);
+    link.extend_from_slice(&[0x0a, 16]);
+    link.extend_from_slice(&context.trace_id.0.to_be_bytes());
+    link.extend_from_slice(&[0x12, 8]);
+    link.extend_from_slice(&context.span_id.0.to_be_bytes());
+    if let Some(state) = context.tracestate.as_str() {
+        proto::bytes(&mut link, 0x1a, state.as_bytes());
+    }
+    link.push(0x35);
+    link.extend_from_slice(&flag_word(context.flags, remote).to_le_bytes());
+    proto::bytes(out, 0x6a, &link);
+}
+
+/// `STATUS_CODE_ERROR`, with a description if there is more to say than the attributes do.
+pub(crate) fn error_status(out: &mut Vec<u8>, description: &str) {
+    let mut status = Vec::new();
+    if !description.is_empty() {
+        proto::bytes(&mut status, 0x12, description.as_bytes());
+    }
+    status.extend_from_slice(&[0x18, 2]);
+    proto::bytes(out, 0x7a, &status);
+}
+
+/// `STATUS_CODE_OK`.
+pub(crate) fn ok_status(out: &mut Vec<u8>) {
+    out.extend_from_slice(&[0x7a, 2, 0x18, 1]);
+}

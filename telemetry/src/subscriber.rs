@@ -1,0 +1,24 @@
+//! The process's `tracing` subscriber, the one thing that is global: shared by all services of the
+//! process.
+
+use crate::log::{self, FilterHandle};
+use crate::settings::Settings;
+use crate::sync::lock;
+use crate::telemetry::InitError;
+use std::sync::Mutex;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::Registry;
+
+/// Installs the subscriber, or finds the one that an earlier call has installed.
+pub(crate) fn install(settings: &Settings, service: &str) -> Result<FilterHandle, InitError> {
+    static INSTALLED: Mutex<Option<FilterHandle>> = Mutex::new(None);
+    let mut installed = lock(&INSTALLED);
+    if let Some(handle) = &*installed {
+        return Ok(handle.clone());
+    }
+    let (lines, handle) = log::layer(settings.log_format, &settings.log_filter, service)?;
+    let subscriber = Registry::default().with(crate::child::layer()).with(lines);
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| InitError::Subscriber)?;
+    *installed = Some(handle.clone());
+    Ok(handle)
+}

@@ -1,0 +1,302 @@
+//! One service's telemetry, and how it is built.
+
+use crate::core::{Core, SCHEMA_URL};
+use crate::counts::{ShutdownReport, SpanCounts};
+use crate::export::collector::Deliveries;
+use crate::export::spool::Spool;
+use crate::export::{self, Exporter};
+use crate::http::{ClientMiddleware, Edge, ServerLayer};
+use crate::log::{self, FilterError, FilterHandle, Format};
+use crate::metrics::{Metrics, MetricsPage};
+use crate::otlp_api::OtlpApi;
+use crate::service::{self, Service};
+use crate::settings::{Settings, SettingsError};
+use crate::{otel, subscriber};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// A variable of the environment is not understood.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The log filter is not understood.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Another crate has installed a `tracing` subscriber before.
+    #[error("another tracing subscriber is installed already")]
+    Subscriber,
+    /// The exporter's thread could not be started.
+    #[error("the exporter cannot start: {0}")]
+    Exporter(#[source] std::io::Error),
+}
+
+/// Sets telemetry up as the `OTEL_*` variables say, and installs the process's `tracing`
+/// subscriber. A second call in the process, for another service, shares the subscriber.
+///
+/// # Errors
+/// If a variable is not understood, or something else has installed a subscriber.
+pub fn init(service: Service) -> Result<Telemetry, InitError> {
+    Telemetry::builder(service)
+        .settings(Settings::from_env()?)
+        .build()
+}
+
+/// Sets telemetry up piece by piece. See [`Telemetry::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    service: Service,
+    settings: Settings,
+    exporter: Option<Exporter>,
+    subscriber: bool,
+}
+
+impl Builder {
+    /// Settings from elsewhere than the environment.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Builder {
+        self.settings = settings;
+        self
+    }
+
+    /// Where spans go, whatever the settings say.
+    #[must_use]
+    pub fn exporter(mut self, exporter: Exporter) -> Builder {
+        self.exporter = Some(exporter);
+        self
+    }
+
+    /// How log lines look.
+    #[must_use]
+    pub fn log_format(mut self, format: Format) -> Builder {
+        self.settings.log_format = format;
+        self
+    }
+
+    /// Which log lines are written, in the grammar of `tracing_subscriber::EnvFilter`.
+    #[must_use]
+    pub fn log_filter(mut self, directives: impl Into<String>) -> Builder {
+        self.settings.log_filter = directives.into();
+        self
+    }
+
+    /// Leaves the process's `tracing` subscriber alone: no log lines, no spans of
+    /// `#[tracing::instrument]`, unless [`layer`](crate::layer) is used.
+    #[must_use]
+    pub fn without_subscriber(mut self) -> Builder {
+        self.subscriber = false;
+        self
+    }
+
+    /// Starts the exporter and installs the subscriber.
+    ///
+    /// # Errors
+    /// If the log filter is not understood, something else has installed a subscriber, or no
+    /// thread can be started.
+    pub fn build(self) -> Result<Telemetry, InitError> {
+        let Builder {
+            service,
+            settings,
+            exporter,
+            subscriber,
+        } = self;
+        let service = service.named_by(&settings);
+        let attributes = service.attributes(&settings);
+        let exporter = exporter.unwrap_or_else(|| Exporter::from_settings(&settings));
+        let filter = if subscriber {
+            Some(subscriber::install(&settings, service.name())?)
+        } else {
+            None
+        };
+        let resource = service::encode_resource(&attributes);
+        let spool = Spool::new(settings.queue, &resource, SCHEMA_URL);
+        let (way, last_words) = match exporter {
+            Exporter::Otlp(otlp) => {
+                let last_words = otlp.timeout;
+                export::spawn(Arc::clone(&spool), otlp).map_err(InitError::Exporter)?;
+                (Way::Thread, last_words)
+            }
+            Exporter::Collector(deliveries) => {
+                deliveries.attach(&spool);
+                (Way::Memory(deliveries), Duration::ZERO)
+            }
+            Exporter::None => (Way::Nowhere, Duration::ZERO),
+        };
+        let recording = !matches!(way, Way::Nowhere);
+        let core = Arc::new(Core::new(
+            service,
+            settings.sampler,
+            settings.propagators,
+            recording,
+            last_words,
+            spool,
+            Metrics::new(&attributes),
+        ));
+        let resource = service::resource(&attributes);
+        let tracer_provider = otel::tracer_provider(&core, resource.clone());
+        let otlp_api = OtlpApi::new(&settings, resource);
+        Ok(Telemetry {
+            inner: Arc::new(Inner {
+                core,
+                way,
+                filter,
+                tracer_provider,
+                otlp_api,
+            }),
+        })
+    }
+}
+
+/// One service's telemetry. A handle: clones are cheap and share everything.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    core: Arc<Core>,
+    way: Way,
+    filter: Option<FilterHandle>,
+    tracer_provider: SdkTracerProvider,
+    otlp_api: OtlpApi,
+}
+
+/// How spans leave.
+#[derive(Debug)]
+enum Way {
+    /// A thread sends them.
+    Thread,
+    Memory(Arc<Deliveries>),
+    Nowhere,
+}
+
+impl Telemetry {
+    /// Telemetry as OpenTelemetry's defaults have it; the environment is not read.
+    #[must_use]
+    pub fn builder(service: Service) -> Builder {
+        Builder {
+            service,
+            settings: Settings::default(),
+            exporter: None,
+            subscriber: true,
+        }
+    }
+
+    /// A layer for `axum::Router::layer`: server span, metrics, context, `traceresponse`.
+    #[must_use]
+    pub fn server_layer(&self) -> ServerLayer {
+        ServerLayer::new(self.edge())
+    }
+
+    /// An HTTP client whose requests are client spans and carry the current context.
+    #[must_use]
+    pub fn client(&self, inner: reqwest::Client) -> reqwest_middleware::ClientWithMiddleware {
+        reqwest_middleware::ClientBuilder::new(inner)
+            .with(self.client_middleware())
+            .build()
+    }
+
+    /// The same as one link of a longer chain.
+    #[must_use]
+    pub fn client_middleware(&self) -> ClientMiddleware {
+        ClientMiddleware::new(self.edge())
+    }
+
+    /// Server and client spans for a server that is not built on tower.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        Edge::new(Arc::clone(&self.inner.core))
+    }
+
+    /// Where everything that is not an HTTP duration is registered.
+    #[must_use]
+    pub fn registry(&self) -> &prometheus::Registry {
+        self.inner.core.metrics.registry()
+    }
+
+    /// All metrics: OpenMetrics with exemplars or Prometheus text, as `accept` prefers.
+    #[must_use]
+    pub fn metrics_page(&self, accept: Option<&str>) -> MetricsPage {
+        self.inner.core.metrics.page(accept, &self.counts())
+    }
+
+    /// Changes at once which log lines the process writes, in the grammar of
+    /// `tracing_subscriber::EnvFilter`. Built without a subscriber, it changes nothing.
+    ///
+    /// # Errors
+    /// If the directives are not understood; the old ones stay.
+    pub fn set_log_filter(&self, directives: &str) -> Result<(), FilterError> {
+        self.inner
+            .filter
+            .as_ref()
+            .map_or(Ok(()), |filter| filter.set(directives))
+    }
+
+    /// What became of every span so far.
+    #[must_use]
+    pub fn counts(&self) -> SpanCounts {
+        self.inner.core.spool.counts()
+    }
+
+    /// The OpenTelemetry API's tracers; their spans go the same way as ours.
+    #[must_use]
+    pub fn tracer_provider(&self) -> &SdkTracerProvider {
+        &self.inner.tracer_provider
+    }
+
+    /// The OpenTelemetry API's meters, exported by OTLP if `OTEL_METRICS_EXPORTER` says so.
+    #[must_use]
+    pub fn meter_provider(&self) -> &SdkMeterProvider {
+        self.inner.otlp_api.meter_provider()
+    }
+
+    /// The OpenTelemetry API's loggers, exported by OTLP if `OTEL_LOGS_EXPORTER` says so. Lines of
+    /// `tracing` do not pass here.
+    #[must_use]
+    pub fn logger_provider(&self) -> &SdkLoggerProvider {
+        self.inner.otlp_api.logger_provider()
+    }
+
+    /// Sends what waits, and returns once that is done or one attempt has failed.
+    pub async fn flush(&self) {
+        let spool = &self.inner.core.spool;
+        match &self.inner.way {
+            Way::Thread => spool.flush().await,
+            Way::Memory(deliveries) => spool.deliver_to(deliveries),
+            Way::Nowhere => {}
+        }
+    }
+
+    /// Takes no more spans, sends what waits and returns by the deadline at the latest. Whatever
+    /// is not delivered by then is counted as lost.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let begun = Instant::now();
+        let before = self.counts().exported;
+        let spool = &self.inner.core.spool;
+        spool.close(begun + deadline);
+        let spans = async {
+            match &self.inner.way {
+                // Running into the deadline is an outcome, not an error.
+                Way::Thread => drop(tokio::time::timeout(deadline, spool.ended()).await),
+                Way::Memory(_) | Way::Nowhere => self.flush().await,
+            }
+            spool.give_up();
+        };
+        tokio::join!(spans, self.inner.otlp_api.shutdown(deadline));
+        // Last, for whatever the others had to say. It has a moment even when they took all.
+        let left = deadline.saturating_sub(begun.elapsed());
+        log::flush_stdout(left.max(Duration::from_millis(50))).await;
+        let spans = self.counts();
+        ShutdownReport {
+            spans,
+            flushed: spans.exported - before,
+            elapsed: begun.elapsed(),
+        }
+    }
+}

@@ -25,20 +25,18 @@ pub struct RegistryClient {
 }
 
 impl RegistryClient {
-    /// A client of the registry at `base_url` (`http://127.0.0.1:8500`).
-    ///
-    /// # Errors
-    /// [`RegistryError::InvalidUrl`]; nothing is sent yet.
+    /// A client of the registry at `base_url` (`http://127.0.0.1:8500`). If that is no URL, every
+    /// call fails with [`RegistryError::InvalidUrl`], and it is logged once.
     pub fn new(
         base_url: &str,
         http: ClientWithMiddleware,
         credentials: Option<Credentials>,
-    ) -> Result<Self, RegistryError> {
-        let transport = Transport::new(base_url, http, credentials)?;
-        Ok(Self {
+    ) -> Self {
+        let transport = Transport::new(base_url, http, credentials, CancellationToken::new());
+        Self {
             transport: Arc::new(transport),
             documents: Documents::default(),
-        })
+        }
     }
 
     /// Ends every background task of this client, and of what is made from it, when `stopping`

@@ -110,30 +110,21 @@ impl Transport {
         base_url: &str,
         http: ClientWithMiddleware,
         credentials: Option<Credentials>,
-    ) -> Result<Self, RegistryError> {
-        let url = Url::parse(base_url).map_err(|_| RegistryError::InvalidUrl)?;
-        let is_base = url.query().is_none() && url.fragment().is_none() && url.has_host();
-        if !matches!(url.scheme(), "http" | "https") || !is_base {
-            return Err(RegistryError::InvalidUrl);
-        }
-        Ok(Self {
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
             base_url: base_url.trim_end_matches('/').to_owned(),
             http,
             credentials,
             standing: Mutex::new(Standing::Unknown),
-            stopping: CancellationToken::new(),
-        })
+            stopping,
+        }
     }
 
     /// The same registry under another token.
     pub(crate) fn until(&self, stopping: CancellationToken) -> Self {
-        Self {
-            base_url: self.base_url.clone(),
-            http: self.http.clone(),
-            credentials: self.credentials.clone(),
-            standing: Mutex::new(Standing::Unknown),
-            stopping,
-        }
+        let (http, credentials) = (self.http.clone(), self.credentials.clone());
+        Self::new(&self.base_url, http, credentials, stopping)
     }
 
     /// Asks, and reads the answer's JSON.
@@ -173,7 +164,7 @@ impl Transport {
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Response, RegistryError> {
-        let url = format!("{}{}", self.base_url, call.path);
+        let url = self.url(call.path)?;
         let mut headers = call.headers;
         if let Some(value) = self.authorization()? {
             headers.insert(AUTHORIZATION, value);
@@ -187,6 +178,15 @@ impl Transport {
             return Ok(response);
         }
         Err(refusal(response).await)
+    }
+
+    fn url(&self, path: &str) -> Result<Url, RegistryError> {
+        let base = Url::parse(&self.base_url).map_err(|_| RegistryError::InvalidUrl)?;
+        let is_base = base.query().is_none() && base.fragment().is_none();
+        if !is_base || !matches!(base.scheme(), "http" | "https") {
+            return Err(RegistryError::InvalidUrl);
+        }
+        Url::parse(&format!("{}{path}", self.base_url)).map_err(|_| RegistryError::InvalidUrl)
     }
 
     fn authorization(&self) -> Result<Option<HeaderValue>, RegistryError> {
@@ -212,7 +212,8 @@ impl Transport {
 
     pub(crate) fn note(&self, error: &RegistryError) {
         let standing = match error {
-            RegistryError::InvalidName | RegistryError::InvalidUrl => return,
+            RegistryError::InvalidName => return,
+            RegistryError::InvalidUrl => Standing::Away,
             _ if error.is_unreachable() => Standing::Away,
             RegistryError::Refused { status, .. }
                 if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>

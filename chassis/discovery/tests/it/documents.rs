@@ -90,7 +90,10 @@ async fn odd_names_and_addresses_are_refused_before_anything_is_sent() {
         "http://a#b",
     ] {
         let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).build();
-        let refused = RegistryClient::new(url, http, None).unwrap_err();
+        let refused = RegistryClient::new(url, http, None)
+            .get("city")
+            .await
+            .unwrap_err();
         assert!(
             matches!(refused, RegistryError::InvalidUrl),
             "{url}: {refused:?}"

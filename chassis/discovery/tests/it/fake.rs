@@ -124,7 +124,7 @@ impl Drop for Fake {
 
 pub(crate) fn client_of(address: SocketAddr) -> RegistryClient {
     let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).build();
-    RegistryClient::new(&format!("http://{address}/"), http, None).unwrap()
+    RegistryClient::new(&format!("http://{address}/"), http, None)
 }
 
 /// A test that hangs is a test that fails.

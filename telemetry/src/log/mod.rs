@@ -18,6 +18,7 @@ use tracing_subscriber::reload;
 pub use self::filter::FilterError;
 pub(crate) use self::filter::FilterHandle;
 pub use self::lines::LineWriter;
+pub use self::time::{Timestamp, rfc3339};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

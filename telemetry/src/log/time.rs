@@ -3,11 +3,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `2026-11-21T12:10:36.000123Z`.
-pub(super) type Timestamp = [u8; 27];
+pub type Timestamp = [u8; 27];
 
 /// The time with microseconds. Before 1970 and after 9999 it stands still: RFC 3339 has
 /// no other years.
-pub(super) fn rfc3339(time: SystemTime) -> Timestamp {
+#[must_use]
+pub fn rfc3339(time: SystemTime) -> Timestamp {
     const LAST_SECOND: u64 = 253_402_300_799;
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = since.as_secs().min(LAST_SECOND);

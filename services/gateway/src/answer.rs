@@ -1,0 +1,90 @@
+//! The body of what goes back to the client: a service's or our own. The record of the exchange
+//! travels with it and ends when it does.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::record::Record;
+use crate::upstream::Reply;
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    source: Source,
+    record: Box<Record>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Service(Reply),
+    /// Empty: nothing (more) to say.
+    Own(Bytes),
+}
+
+impl Answer {
+    pub(crate) fn service(reply: Reply, record: Box<Record>) -> Self {
+        Self {
+            source: Source::Service(reply),
+            record,
+        }
+    }
+
+    pub(crate) fn own(body: Bytes, record: Box<Record>) -> Self {
+        Self {
+            source: Source::Own(body),
+            record,
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let frame = match &mut this.source {
+            Source::Service(reply) => Pin::new(reply).poll_frame(context),
+            Source::Own(body) if body.is_empty() => Poll::Ready(None),
+            Source::Own(body) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(body))))),
+        };
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                this.record.bytes += length as u64;
+                let idle = this.record.local.config.times.body_idle;
+                this.record.connection.give(idle);
+            }
+            Poll::Ready(Some(Err(_))) => this.record.fail("upstream_body"),
+            _ => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Service(reply) => reply.is_end_stream(),
+            Source::Own(body) => body.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Service(reply) => reply.size_hint(),
+            Source::Own(body) => SizeHint::with_exact(body.len() as u64),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if !self.is_end_stream() && self.record.error.is_none() && self.record.sends_body() {
+            self.record.fail("client_gone");
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! Watches the bytes that a client sends, beside hyper, for what hyper puts right silently or
+//! answers without saying why: a message whose length is said twice, an unknown version, where a
+//! head stopped.
+//!
+//! It decides nothing about well-formed requests and copies nothing unless a head arrives in
+//! pieces. What it does not follow (it lost the thread of the framing) is refused, never
+//! guessed at.
+
+use memchr::memchr;
+
+/// Bytes of a header line that must be seen to judge it.
+const LINE: usize = 128;
+
+/// Why a head that hyper accepts is refused all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `Content-Length` twice, or beside `Transfer-Encoding` (RFC 9112, 6.3): the classic means
+    /// of request smuggling.
+    AmbiguousLength,
+    /// A transfer coding other than `chunked` alone.
+    TransferCoding,
+}
+
+/// How far a client has come in what it sends.
+#[derive(Debug, Default)]
+pub(crate) struct Framing {
+    at: At,
+    head: Head,
+    /// Complete heads seen on this connection.
+    heads: u64,
+    fault: Option<(u64, Fault)>,
+    /// Of the last request line: whether its version is one that is not spoken here, and its
+    /// length.
+    other_version: bool,
+    first_line: usize,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum At {
+    #[default]
+    Head,
+    Body(u64),
+    ChunkSize {
+        size: u64,
+        digits: bool,
+        extension: bool,
+    },
+    ChunkData(u64),
+    ChunkEnd,
+    Trailers {
+        line: usize,
+    },
+    Lost,
+}
+
+#[derive(Debug, Default)]
+struct Head {
+    /// Bytes seen of this head, leading empty lines aside.
+    seen: usize,
+    lines: usize,
+    /// The beginning of a line that came in pieces.
+    partial: Vec<u8>,
+    in_pieces: bool,
+    lengths: u32,
+    length: Option<u64>,
+    codings: u32,
+    other_coding: bool,
+}
+
+impl Framing {
+    /// Takes the bytes that were just read.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = match self.at {
+                At::Head => self.head_line(bytes),
+                At::Body(left) => {
+                    let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    let left = left - taken as u64;
+                    self.at = if left == 0 { At::Head } else { At::Body(left) };
+                    &bytes[taken..]
+                }
+                At::ChunkData(left) => {
+                    let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    let left = left - taken as u64;
+                    self.at = if left == 0 {
+                        At::ChunkEnd
+                    } else {
+                        At::ChunkData(left)
+                    };
+                    &bytes[taken..]
+                }
+                At::ChunkSize { .. } | At::ChunkEnd | At::Trailers { .. } => {
+                    self.chunk_byte(bytes[0]);
+                    &bytes[1..]
+                }
+                At::Lost => return,
+            };
+        }
+    }
+
+    /// Bytes of a head have come, but not all of it.
+    pub(crate) fn is_mid_head(&self) -> bool {
+        self.at == At::Head && self.head.seen > 0
+    }
+
+    /// Bytes of the last request line, as far as it has come.
+    pub(crate) fn first_line(&self) -> usize {
+        if self.head.lines == 0 && self.head.seen > 0 {
+            self.head.seen
+        } else {
+            self.first_line
+        }
+    }
+
+    /// The last request line names a version of HTTP that is not spoken here.
+    pub(crate) fn is_other_version(&self) -> bool {
+        self.other_version
+    }
+
+    /// Complete heads seen so far.
+    pub(crate) fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// What is wrong with the `number`th head, counted from one.
+    pub(crate) fn fault(&self, number: u64) -> Option<Fault> {
+        match self.fault {
+            // Whatever follows a fault is not to be trusted either.
+            Some((first, fault)) if first <= number => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Takes one line, or the part of it that is there; gives back the rest.
+    fn head_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(end) = memchr(b'\n', bytes) else {
+            let room = LINE.saturating_sub(self.head.partial.len());
+            self.head
+                .partial
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+            if self.head.lines == 0 {
+                // The end of the request line counts, not its beginning.
+                self.keep_tail(bytes);
+            }
+            self.head.in_pieces = true;
+            self.head.seen += bytes.len();
+            return &[];
+        };
+        let (line, rest) = bytes.split_at(end);
+        let rest = &rest[1..];
+        self.head.seen += line.len();
+        if self.head.in_pieces {
+            let mut whole = std::mem::take(&mut self.head.partial);
+            let room = (2 * LINE).saturating_sub(whole.len());
+            whole.extend_from_slice(&line[line.len().saturating_sub(room)..]);
+            self.head.in_pieces = false;
+            self.head_whole_line(&whole);
+            whole.clear();
+            self.head.partial = whole;
+        } else {
+            self.head_whole_line(line);
+        }
+        rest
+    }
+
+    fn keep_tail(&mut self, bytes: &[u8]) {
+        let partial = &mut self.head.partial;
+        if bytes.len() >= LINE {
+            partial.clear();
+            partial.extend_from_slice(&bytes[bytes.len() - LINE..]);
+        }
+    }
+
+    fn head_whole_line(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            if self.head.lines == 0 {
+                // Empty lines before a request are passed over (RFC 9112, 2.2).
+                self.head.seen = 0;
+            } else {
+                self.end_of_head();
+            }
+            return;
+        }
+        self.head.lines += 1;
+        if self.head.lines == 1 {
+            self.other_version = is_other_version(line);
+            self.first_line = self.head.seen;
+            return;
+        }
+        // Only two names matter, and they are told apart by their first letter.
+        match line[0] | 0x20 {
+            b't' => {
+                if let Some(value) = value_of(line, b"transfer-encoding") {
+                    self.head.codings += 1;
+                    self.head.other_coding |= !value.eq_ignore_ascii_case(b"chunked");
+                }
+            }
+            b'c' => {
+                if let Some(value) = value_of(line, b"content-length") {
+                    self.head.lengths += 1;
+                    self.head.length = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end_of_head(&mut self) {
+        let mut head = std::mem::take(&mut self.head);
+        self.head.partial = std::mem::take(&mut head.partial);
+        self.heads += 1;
+        let fault = match (head.lengths, head.codings) {
+            (0 | 1, 0) => None,
+            (0, 1) if head.other_coding => Some(Fault::TransferCoding),
+            (0, 1) => None,
+            (0, _) => Some(Fault::TransferCoding),
+            _ => Some(Fault::AmbiguousLength),
+        };
+        if let Some(fault) = fault
+            && self.fault.is_none()
+        {
+            self.fault = Some((self.heads, fault));
+        }
+        self.at = match (fault, head.codings, head.length) {
+            (Some(_), _, _) => At::Lost,
+            (None, 1, _) => At::new_chunk(),
+            (None, _, Some(length)) if length > 0 => At::Body(length),
+            (None, _, _) => At::Head,
+        };
+    }
+
+    fn chunk_byte(&mut self, byte: u8) {
+        self.at = match (&self.at, byte) {
+            (
+                At::ChunkSize {
+                    size, digits: true, ..
+                },
+                b'\n',
+            ) => match size {
+                0 => At::Trailers { line: 0 },
+                size => At::ChunkData(*size),
+            },
+            (
+                At::ChunkSize {
+                    size,
+                    digits,
+                    extension: false,
+                },
+                byte,
+            ) => match hex(byte) {
+                Some(digit) => match size.checked_mul(16) {
+                    Some(size) => At::ChunkSize {
+                        size: size + digit,
+                        digits: true,
+                        extension: false,
+                    },
+                    None => At::Lost,
+                },
+                None if *digits => At::ChunkSize {
+                    size: *size,
+                    digits: true,
+                    extension: true,
+                },
+                None => At::Lost,
+            },
+            (
+                At::ChunkSize {
+                    size,
+                    digits,
+                    extension: true,
+                },
+                _,
+            ) => At::ChunkSize {
+                size: *size,
+                digits: *digits,
+                extension: true,
+            },
+            (At::ChunkEnd, b'\r') => At::ChunkEnd,
+            (At::ChunkEnd, b'\n') => At::new_chunk(),
+            (At::Trailers { line: 0 }, b'\n') => At::Head,
+            (At::Trailers { .. }, b'\n') => At::Trailers { line: 0 },
+            (At::Trailers { line }, b'\r') => At::Trailers { line: *line },
+            (At::Trailers { line }, _) => At::Trailers {
+                line: line.saturating_add(1),
+            },
+            _ => At::Lost,
+        };
+        if self.at == At::Lost && self.fault.is_none() {
+            // hyper reports the broken body itself; any head after it would be a guess.
+            self.fault = Some((self.heads + 1, Fault::AmbiguousLength));
+        }
+    }
+}
+
+impl At {
+    fn new_chunk() -> Self {
+        At::ChunkSize {
+            size: 0,
+            digits: false,
+            extension: false,
+        }
+    }
+}
+
+/// The value of a header line with this (lowercase) name.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (found, rest) = line.split_at_checked(name.len())?;
+    if !found.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    rest.strip_prefix(b":").map(<[u8]>::trim_ascii)
+}
+
+/// Whether a request line ends in a version other than 1.0 and 1.1.
+fn is_other_version(line: &[u8]) -> bool {
+    let word = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    word.starts_with(b"HTTP/") && word != b"HTTP/1.1" && word != b"HTTP/1.0"
+}
+
+fn hex(byte: u8) -> Option<u64> {
+    char::from(byte).to_digit(16).map(u64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_between_requests(framing: &Framing) -> bool {
+        framing.at == At::Head && framing.head.seen == 0
+    }
+
+    /// The same bytes at once, and in pieces of every size up to 40.
+    fn in_all_pieces(bytes: &[u8], check: impl Fn(&Framing, usize)) {
+        for size in (1..40).chain([bytes.len()]) {
+            let mut framing = Framing::default();
+            for piece in bytes.chunks(size) {
+                framing.feed(piece);
+            }
+            check(&framing, size);
+        }
+    }
+
+    #[test]
+    fn pipelined_requests_of_every_kind_are_counted() {
+        let bytes = b"\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n\
+            POST /x HTTP/1.1\r\nContent-Length: 30\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n..\n\
+            POST /y HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n5;ext=\"1\"\r\nhe\r\no\r\nA\r\n0123456789\r\n0\r\nx: y\r\n\r\n\
+            GET /z HTTP/1.0\r\n\r\n";
+        in_all_pieces(bytes, |framing, size| {
+            assert_eq!(framing.heads(), 4, "pieces of {size}");
+            assert!(
+                is_between_requests(framing),
+                "pieces of {size}: {framing:?}"
+            );
+            assert_eq!(framing.fault(4), None);
+        });
+    }
+
+    #[test]
+    fn a_length_said_twice_is_a_fault() {
+        let both: &[&str] = &[
+            "Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nX: y\r\ncontent-length: 5",
+            "Content-Length: 5\r\nContent-Length: 5",
+            "Content-Length: 5\r\nContent-Length: 6",
+            "transfer-encoding:\tchunked\r\ntransfer-encoding: chunked\r\ncontent-length:0",
+        ];
+        for lines in both {
+            let text = format!("GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\n{lines}\r\n\r\n0\r\n\r\n");
+            in_all_pieces(text.as_bytes(), |framing, size| {
+                assert_eq!(framing.fault(1), None, "{lines}");
+                let found = framing.fault(2);
+                assert_eq!(
+                    found,
+                    Some(Fault::AmbiguousLength),
+                    "{lines:?} in pieces of {size}"
+                );
+            });
+        }
+    }
+
+    #[test]
+    fn only_chunked_alone_is_known() {
+        for coding in [
+            "gzip, chunked",
+            "chunked, chunked",
+            "identity",
+            "xchunked",
+            "chunked\r\ntransfer-encoding: chunked",
+        ] {
+            let text = format!("POST / HTTP/1.1\r\nTransfer-Encoding: {coding}\r\n\r\n");
+            in_all_pieces(text.as_bytes(), |framing, _| {
+                assert_eq!(framing.fault(1), Some(Fault::TransferCoding), "{coding}");
+            });
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_alike_do_not_count() {
+        let lines = "Content-Lengthy: 5\r\nX-Content-Length: 5\r\nTransfer-Encodings: x\r\n\
+            content-type: transfer-encoding: chunked\r\nC: content-length: 5\r\nt: x\r\nc:";
+        let text = format!(
+            "POST /{} HTTP/1.1\r\ncontent-length: 0\r\n{lines}\r\n\r\n",
+            "p".repeat(500)
+        );
+        in_all_pieces(text.as_bytes(), |framing, size| {
+            assert_eq!(framing.fault(1), None, "pieces of {size}");
+            assert!(is_between_requests(framing), "{framing:?}");
+        });
+    }
+
+    #[test]
+    fn broken_chunks_make_every_later_head_a_fault() {
+        for body in [
+            "x\r\n",
+            "\r\n",
+            "5\r\nhelloX",
+            "fffffffffffffffff\r\n",
+            "-1\r\n",
+        ] {
+            let text = format!(
+                "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n{body}GET / HTTP/1.1\r\n\r\n"
+            );
+            in_all_pieces(text.as_bytes(), |framing, _| {
+                assert_eq!(framing.fault(1), None);
+                assert!(framing.fault(2).is_some(), "{body:?}: {framing:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn it_says_where_a_head_stopped_and_what_version_it_names() {
+        let after = |text: &str| {
+            let mut framing = Framing::default();
+            framing.feed(text.as_bytes());
+            framing
+        };
+        assert!(is_between_requests(&after("")));
+        assert!(is_between_requests(&after("\r\n\r\n")));
+        assert_eq!(after("GET /xxxxxx").first_line(), 11);
+        assert!(after("GET / HTTP/1.1\r\nhost").is_mid_head());
+        assert_eq!(after("GET / HTTP/1.1\nhost: a\r\n\r\n").first_line(), 14);
+        assert!(after("GET / HTTP/2.0\r\nhost").is_other_version());
+        assert!(after("PRI * HTTP/2.0\r\n").is_other_version());
+        assert!(!after("GET / HTTP/1.1\r\n").is_other_version());
+        assert!(!after("GET /\r\n").is_other_version());
+        let long = format!("GET /{} HTTP/3\r\n", "x".repeat(9000));
+        in_all_pieces(long.as_bytes(), |framing, size| {
+            assert!(framing.is_other_version(), "pieces of {size}");
+        });
+    }
+}

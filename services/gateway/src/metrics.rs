@@ -1,0 +1,108 @@
+//! What only a gateway counts; requests, errors and durations come from the telemetry edge.
+//! Every label value is from a closed set and every series is there from the start.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::refusal::Refusal;
+
+/// Why an upstream attempt was made again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Retry {
+    /// The instance did not accept a connection: nothing was sent.
+    Refused,
+    /// A kept connection turned out closed before the request was written.
+    Unsent,
+    /// The connection ended before the first byte of the answer.
+    NoAnswer,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    rejections: Vec<IntCounter>,
+    limited_by_address: IntCounter,
+    limited_by_member: IntCounter,
+    retries: [IntCounter; 3],
+    pub(crate) idle_upstreams: IntGauge,
+    pub(crate) busy_upstreams: IntGauge,
+    pub(crate) connections: IntGauge,
+    pub(crate) rate_keys: IntGauge,
+}
+
+impl Metrics {
+    /// # Errors
+    /// A metric of the same name is there already.
+    pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counters = |name: &str, help: &str, label: &str| {
+            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok::<_, prometheus::Error>(counters)
+        };
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let rejections = counters(
+            "citywatch_gateway_rejections_total",
+            "Requests that the gateway answered by itself, by the code of the problem.",
+            "reason",
+        )?;
+        let limited = counters(
+            "citywatch_gateway_rate_limited_total",
+            "Requests refused by a rate limit, by what was counted.",
+            "scope",
+        )?;
+        let retries = counters(
+            "citywatch_gateway_upstream_retries_total",
+            "Upstream attempts that were made again, by the reason.",
+            "reason",
+        )?;
+        let upstreams = IntGaugeVec::new(
+            Opts::new(
+                "citywatch_gateway_upstream_connections",
+                "Connections to instances, by whether a request is under way on them.",
+            ),
+            &["state"],
+        )?;
+        registry.register(Box::new(upstreams.clone()))?;
+        Ok(Self {
+            rejections: Refusal::CODES
+                .iter()
+                .map(|code| rejections.with_label_values(&[code]))
+                .collect(),
+            limited_by_address: limited.with_label_values(&["address"]),
+            limited_by_member: limited.with_label_values(&["member"]),
+            retries: ["connection_refused", "unsent", "no_answer"]
+                .map(|reason| retries.with_label_values(&[reason])),
+            idle_upstreams: upstreams.with_label_values(&["idle"]),
+            busy_upstreams: upstreams.with_label_values(&["busy"]),
+            connections: gauge(
+                "citywatch_gateway_connections",
+                "Open connections of clients.",
+            )?,
+            rate_keys: gauge(
+                "citywatch_gateway_rate_limit_keys",
+                "Members and addresses whose rate is remembered.",
+            )?,
+        })
+    }
+
+    pub(crate) fn rejected(&self, code: &'static str) {
+        let index = Refusal::CODES.iter().position(|known| *known == code);
+        if let Some(counter) = index.and_then(|index| self.rejections.get(index)) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn limited(&self, by_member: bool) {
+        if by_member {
+            self.limited_by_member.inc();
+        } else {
+            self.limited_by_address.inc();
+        }
+    }
+
+    pub(crate) fn retried(&self, why: Retry) {
+        self.retries[why as usize].inc();
+    }
+}

@@ -1,1 +1,48 @@
-//! A whole service on port 0 with a fresh store, and a capture of its spans.
+//! A whole service on port 0, as its users meet it: real listeners, a fresh store, real tokens,
+//! and a capture of its spans. Nothing is mocked; what a service calls is either the real peer or
+//! a small server that the test runs.
+
+#![warn(missing_docs)]
+// Only tests use this crate: a failed expectation here is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod engines;
+pub mod openapi;
+mod town;
+
+pub use town::{Running, Town};
+
+use app::Service;
+use serde_json::Value;
+
+/// Starts one service alone in a [`Town`] of its own. `overrides` is a JSON object of settings,
+/// common ones and the service's own.
+///
+/// # Panics
+/// The service does not start.
+pub async fn start<S: Service>(overrides: Value) -> Running {
+    Town::new().start::<S>(overrides).await
+}
+
+/// Tries `probe` until it gives a value.
+///
+/// # Panics
+/// It gave none within 10 seconds.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> T {
+    let limit = std::time::Duration::from_secs(10);
+    let tries = async {
+        loop {
+            if let Some(value) = probe().await {
+                return value;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    match tokio::time::timeout(limit, tries).await {
+        Ok(value) => value,
+        Err(_) => panic!("not within {limit:?}: {what}"),
+    }
+}

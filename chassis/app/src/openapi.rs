@@ -1,0 +1,18 @@
+use utoipa::OpenApi;
+
+use crate::{Service, admin::AdminApi, problem::ProblemBody};
+
+#[derive(OpenApi)]
+#[openapi(components(schemas(ProblemBody<'static>)))]
+struct Shared;
+
+/// A service's whole interface: its public routes and those of the admin listener.
+#[must_use]
+pub fn openapi<S: Service>() -> utoipa::openapi::OpenApi {
+    let mut api = S::openapi();
+    api.info.title = format!("citywatch-{}", S::NAME);
+    S::VERSION.clone_into(&mut api.info.version);
+    api.merge(AdminApi::openapi());
+    api.merge(Shared::openapi());
+    api
+}

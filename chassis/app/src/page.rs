@@ -1,0 +1,73 @@
+//! Pages of a listing: `{items, next_cursor}`.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::StatusCode;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
+
+use crate::Problem;
+
+/// Longest cursor that is looked at, in bytes.
+const MAX_CURSOR: usize = 1024;
+
+/// One page of a listing.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// What is on this page.
+    pub items: Vec<T>,
+    /// Pass it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// Makes an opaque cursor from a position. `version` guards against cursors of another form.
+pub fn cursor<T: Serialize>(version: u8, position: &T) -> String {
+    let mut bytes = vec![version];
+    bytes.extend(serde_json::to_vec(position).unwrap_or_default());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads a position back from a cursor.
+///
+/// # Errors
+/// 400 `invalid_cursor`: it is not one that [`cursor`] made with this version.
+pub fn position<T: DeserializeOwned>(version: u8, cursor: &str) -> Result<T, Problem> {
+    let read = || {
+        if cursor.len() > MAX_CURSOR {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (first, rest) = bytes.split_first()?;
+        (*first == version)
+            .then(|| serde_json::from_slice(rest).ok())
+            .flatten()
+    };
+    read().ok_or_else(|| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", "Invalid cursor")
+            .detail("pass `next_cursor` of the page before, unchanged")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_others_are_refused() {
+        let made = cursor(1, &("a", 7));
+        assert_eq!(
+            position::<(String, i64)>(1, &made).unwrap(),
+            ("a".into(), 7)
+        );
+        for bad in [
+            "",
+            "!!",
+            "AA",
+            &cursor(2, &("a", 7)),
+            &cursor(1, &7),
+            &"A".repeat(5000),
+        ] {
+            let problem = position::<(String, i64)>(1, bad).unwrap_err();
+            assert_eq!(problem.code(), "invalid_cursor");
+        }
+    }
+}

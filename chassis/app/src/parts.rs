@@ -1,0 +1,92 @@
+use std::{collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Check = Arc<dyn Fn() -> Boxed<Result<(), String>> + Send + Sync>;
+
+/// Why a service could not start: one sentence for the person who started it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    /// What went wrong and, where known, what to do.
+    pub fn new(cause: impl std::fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+/// What a service hands over to be run.
+pub struct Parts {
+    pub(crate) public: Public,
+    pub(crate) addresses: BTreeMap<&'static str, SocketAddr>,
+    pub(crate) ready: Vec<(&'static str, Check)>,
+    pub(crate) tasks: Vec<(&'static str, Boxed<()>)>,
+}
+
+pub(crate) enum Public {
+    Router(axum::Router),
+    Listening {
+        address: SocketAddr,
+        drained: Boxed<()>,
+    },
+}
+
+impl Parts {
+    /// A service whose public interface is a router; listening, tracing, limits and drain are
+    /// added around it.
+    #[must_use]
+    pub fn router(router: axum::Router) -> Self {
+        Self::new(Public::Router(router))
+    }
+
+    /// A service that already listens by itself at `address`. `drained` ends when, after
+    /// `City::stopping`, no request is in flight any more.
+    pub fn listening(
+        address: SocketAddr,
+        drained: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self::new(Public::Listening {
+            address,
+            drained: Box::pin(drained),
+        })
+    }
+
+    fn new(public: Public) -> Self {
+        Self {
+            public,
+            addresses: BTreeMap::new(),
+            ready: Vec::new(),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// A further address that people or supervisors must know.
+    #[must_use]
+    pub fn address(mut self, name: &'static str, address: SocketAddr) -> Self {
+        self.addresses.insert(name, address);
+        self
+    }
+
+    /// A condition for `/readyz`; the error says what is missing.
+    #[must_use]
+    pub fn ready<F, Fut>(mut self, name: &'static str, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.ready.push((name, Arc::new(move || Box::pin(check()))));
+        self
+    }
+
+    /// A background task that ends when `City::stopping` fires; if it ends before, the service
+    /// stops with an error.
+    #[must_use]
+    pub fn task(
+        mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.tasks.push((name, Box::pin(task)));
+        self
+    }
+}

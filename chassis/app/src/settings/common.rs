@@ -1,0 +1,38 @@
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use super::Secret;
+
+crate::settings! {
+    /// What every service can be told, in its own section or, for all at once, in `city`.
+    pub struct Common {
+        /// Address of the public listener. Empty: the service's own default, which is port 0
+        /// (any free port, found through the registry) for most.
+        boot listen: String = String::new(),
+        /// Address of the admin listener: `/livez`, `/readyz`, `/metrics`, `/openapi.json`.
+        boot admin_listen: String = "127.0.0.1:0".into(),
+        /// Base address of the registry. Empty: no discovery and no documents.
+        boot registry_url: String = String::new(),
+        /// Addresses of services by name, for a city without registry.
+        boot instances: BTreeMap<String, Vec<SocketAddr>> = BTreeMap::new(),
+        /// Folder for stores, keys and the last known documents.
+        boot data_dir: PathBuf = PathBuf::from(".citywatch"),
+        /// File with this service's own Ed25519 key (PKCS#8 PEM). Empty: it cannot identify
+        /// itself to others.
+        boot service_key_file: PathBuf = PathBuf::new(),
+        /// Token that lets an operator change state. Empty: no operator is let in.
+        secret operator_token: Secret = Secret::default(),
+        /// Log filter: a level, or `target=level` pairs separated by commas.
+        live log: String = "info".into(),
+        /// Longest time that a request may take, in milliseconds; then 504.
+        live request_timeout_ms: u64 = 10_000,
+        /// Largest request body, in bytes; then 413.
+        boot max_body_bytes: usize = 65_536,
+        /// Time that requests in flight get to end when the service stops, in milliseconds.
+        boot drain_timeout_ms: u64 = 5_000,
+        /// Time that telemetry gets to deliver what is queued when the service stops, in
+        /// milliseconds.
+        boot telemetry_shutdown_ms: u64 = 2_000,
+        /// Threads of the asynchronous runtime. 0: one a core.
+        boot worker_threads: usize = 0,
+    }
+}

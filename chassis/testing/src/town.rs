@@ -1,0 +1,286 @@
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use app::{
+    Ready, Service,
+    settings::{Common, KeyError, Section},
+};
+use identity::{Claims, MEMBER_AUDIENCE, MEMBER_ISSUER, ServiceSigner, SigningKey};
+use serde_json::{Value, json};
+use telemetry::{
+    Telemetry,
+    testing::{Collector, Span},
+};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// Names of services whose keys a town knows.
+const SERVICES: [&str; 5] = ["gateway", "registry", "users", "catalog", "observatory"];
+
+/// A data folder, keys and an operator token that the services of one test share.
+#[derive(Clone)]
+pub struct Town(Arc<Inner>);
+
+struct Inner {
+    folder: TempDir,
+    member_key: SigningKey,
+    service_keys: BTreeMap<&'static str, SigningKey>,
+    operator_token: String,
+}
+
+impl Default for Town {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Town {
+    /// Fresh keys in a fresh folder.
+    ///
+    /// # Panics
+    /// The folder cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let key = |_: &&str| SigningKey::generate().expect("a key");
+        let service_keys: BTreeMap<_, _> = SERVICES.iter().map(|name| (*name, key(name))).collect();
+        for (name, key) in &service_keys {
+            let path = folder.path().join(format!("{name}.pem"));
+            std::fs::write(path, key.to_pem()).expect("the key can be written");
+        }
+        Self(Arc::new(Inner {
+            folder,
+            member_key: key(&"members"),
+            service_keys,
+            operator_token: uuid::Uuid::new_v4().to_string(),
+        }))
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.0.folder.path()
+    }
+
+    /// The operator's token.
+    #[must_use]
+    pub fn operator_token(&self) -> &str {
+        &self.0.operator_token
+    }
+
+    /// The services' public keys, as the registry hands them out.
+    #[must_use]
+    pub fn service_jwks(&self) -> Value {
+        let keys: Vec<_> = self
+            .0
+            .service_keys
+            .iter()
+            .map(|(name, key)| key.public_jwk().for_service(name))
+            .collect();
+        json!({ "keys": keys })
+    }
+
+    /// The key that signs members' tokens here.
+    #[must_use]
+    pub fn member_key(&self) -> &SigningKey {
+        &self.0.member_key
+    }
+
+    /// A token of the member `id`, good for five minutes.
+    #[must_use]
+    pub fn member_token(&self, id: &str, roles: &[&str]) -> String {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs();
+        self.0.member_key.sign(&Claims {
+            iss: MEMBER_ISSUER.to_owned(),
+            sub: id.to_owned(),
+            aud: MEMBER_AUDIENCE.to_owned(),
+            iat: now,
+            exp: now + 300,
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            ..Claims::default()
+        })
+    }
+
+    /// A token of the service `from` for the service `to`.
+    #[must_use]
+    pub fn service_token(&self, from: &str, to: &str) -> String {
+        let pem = self.0.service_keys[from].to_pem();
+        let key = SigningKey::from_pem(&pem).expect("its own form");
+        ServiceSigner::new(from, key).token_for(to)
+    }
+
+    /// Starts one instance of a service. `overrides` is a JSON object of settings.
+    ///
+    /// # Panics
+    /// The service does not start.
+    pub async fn start<S: Service>(&self, overrides: Value) -> Running {
+        self.keep_documents(S::NAME);
+        let mut common = Common::default();
+        let mut own = S::Settings::default();
+        let own_key = self.folder().join(format!("{}.pem", S::NAME));
+        for (key, value) in [
+            ("listen", json!("127.0.0.1:0")),
+            ("data_dir", json!(self.folder())),
+            ("operator_token", json!(self.operator_token())),
+            ("service_key_file", json!(own_key)),
+            ("drain_timeout_ms", json!(1000)),
+            ("telemetry_shutdown_ms", json!(200)),
+        ] {
+            common.set(key, value).expect("a common setting");
+        }
+        for (key, value) in overrides.as_object().expect("overrides are an object") {
+            let mut outcome = common.set(key, value.clone());
+            if outcome == Err(KeyError::Unknown) {
+                outcome = own.set(key, value.clone());
+            }
+            outcome.unwrap_or_else(|error| panic!("setting {key}: {error}"));
+        }
+        own.validate().expect("settings go together");
+
+        let collector = Collector::new();
+        let instance_id = uuid::Uuid::now_v7().to_string();
+        let service = telemetry::Service::new(S::NAME, S::VERSION).instance_id(instance_id.clone());
+        let telemetry = Telemetry::builder(service)
+            .exporter(collector.exporter())
+            .build()
+            .expect("telemetry");
+        let stopping = CancellationToken::new();
+        let (sender, receiver) = oneshot::channel();
+        let stop = stopping.clone();
+        let served = tokio::spawn(async move {
+            let on_ready = move |ready: &Ready| {
+                let _ = sender.send(ready.clone());
+            };
+            app::serve_on::<S>(telemetry, instance_id, common, own, stop, on_ready).await
+        });
+        let Ok(ready) = receiver.await else {
+            panic!("{} did not start: {:?}", S::NAME, served.await)
+        };
+        Running {
+            url: format!("http://{}", ready.public),
+            admin_url: format!("http://{}", ready.admin),
+            http: reqwest::Client::new(),
+            town: self.clone(),
+            ready,
+            collector,
+            stopping,
+            served: Some(served),
+        }
+    }
+
+    /// A service without registry uses the documents that it kept.
+    fn keep_documents(&self, service: &str) {
+        let document = |name: &str, value: Value| {
+            json!({
+                "name": name, "version": 1, "value": value,
+                "updated_at": "2026-01-01T00:00:00Z", "updated_by": "test",
+            })
+        };
+        let members = json!({ "keys": [self.0.member_key.public_jwk()] });
+        let documents = json!({
+            "jwks.members": document("jwks.members", members),
+            "jwks.services": document("jwks.services", self.service_jwks()),
+        });
+        let folder = self.folder().join("cache");
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        std::fs::write(
+            folder.join(format!("{service}.json")),
+            documents.to_string(),
+        )
+        .expect("documents can be kept");
+    }
+}
+
+/// A service that runs.
+pub struct Running {
+    /// Base address of the public listener.
+    pub url: String,
+    /// Base address of the admin listener.
+    pub admin_url: String,
+    /// A client without telemetry: the world outside.
+    pub http: reqwest::Client,
+    town: Town,
+    ready: Ready,
+    collector: Collector,
+    stopping: CancellationToken,
+    served: Option<JoinHandle<Result<(), app::ServeError>>>,
+}
+
+impl Running {
+    /// Where it listens, publicly.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.ready.public
+    }
+
+    /// A further address by name.
+    ///
+    /// # Panics
+    /// The service has none of that name.
+    #[must_use]
+    pub fn named_address(&self, name: &str) -> SocketAddr {
+        self.ready.addresses[name]
+    }
+
+    /// Its instance id.
+    #[must_use]
+    pub fn instance_id(&self) -> &str {
+        &self.ready.instance_id
+    }
+
+    /// The town that it stands in.
+    #[must_use]
+    pub fn town(&self) -> &Town {
+        &self.town
+    }
+
+    /// Every span that it has ended so far.
+    pub async fn spans(&self) -> Vec<Span> {
+        self.collector.spans().await
+    }
+
+    /// Its metrics page, in Prometheus text.
+    ///
+    /// # Panics
+    /// The page cannot be fetched.
+    pub async fn metrics(&self) -> String {
+        let page = self
+            .http
+            .get(format!("{}/metrics", self.admin_url))
+            .send()
+            .await;
+        page.expect("the admin listener answers")
+            .text()
+            .await
+            .expect("text")
+    }
+
+    /// Stops it and waits for its end.
+    ///
+    /// # Panics
+    /// It did not end cleanly within 10 seconds.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        let served = self.served.take().expect("runs until stopped");
+        tokio::time::timeout(Duration::from_secs(10), served)
+            .await
+            .expect("ends in time")
+            .expect("no panic")
+            .expect("a clean end");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}

@@ -1,20 +1,18 @@
 use std::future::Future;
 
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use super::Dialect;
 
 /// Span names and attributes follow the OpenTelemetry conventions for database clients: the name
-/// is `{db.operation.name} {db.collection.name}`, and the statement itself is left out.
+/// is `{db.operation.name} {db.collection.name}`, and the statement itself is left out. Outside a
+/// request telemetry records no span: a background poll does not start a trace each time.
 pub(super) async fn in_span<F: Future>(
     dialect: Dialect,
     operation: &'static str,
     collection: &'static str,
     statement: F,
 ) -> F::Output {
-    if Span::current().is_none() {
-        return statement.await;
-    }
     let span = if collection.is_empty() {
         tracing::info_span!(
             "sql",

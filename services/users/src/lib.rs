@@ -1,1 +1,96 @@
-//! Members: sign-up, log-in, sessions, signing keys.
+//! Members: who they are, how they prove it, and the keys that vouch for them.
+//!
+//! Sign-up, log-in and refresh end in an access token that every other service verifies by itself
+//! with the public keys published here; none of them ever asks this service about a token. What
+//! is secret stays inside: a password is kept as its argon2id hash, a refresh token as its
+//! SHA-256, a signing key in this service's own store, and none is ever logged.
+
+mod domain;
+mod error;
+mod first_admin;
+mod housekeeping;
+mod http;
+mod keys;
+mod metrics;
+mod passwords;
+mod publish;
+mod settings;
+mod store;
+
+pub use settings::Settings;
+
+use std::sync::Arc;
+
+use app::{City, Parts, Service, StartError};
+use stores::sql::{self, Durability};
+use utoipa::OpenApi as _;
+
+use keys::Keys;
+use metrics::Metrics;
+use passwords::Passwords;
+use store::Store;
+
+/// The service that knows the members.
+pub struct Users;
+
+impl Service for Users {
+    const NAME: &'static str = "users";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Settings = Settings;
+
+    fn openapi() -> utoipa::openapi::OpenApi {
+        http::Api::openapi()
+    }
+
+    async fn start(city: City<Settings>) -> Result<Parts, StartError> {
+        let settings = city.settings.load();
+        let metrics = Metrics::register(city.telemetry.registry()).map_err(StartError::new)?;
+        let sql = sql::open(
+            &settings.store_url,
+            &city.common.load().data_dir,
+            &sqlx::migrate!(),
+            Durability::Normal,
+        )
+        .await
+        .map_err(StartError::new)?;
+        let store = Store::new(sql);
+        let passwords = Arc::new(Passwords::new(
+            settings.hash_concurrency,
+            metrics.passwords(),
+        ));
+        first_admin::ensure(&store, &passwords, &settings)
+            .await
+            .map_err(StartError::new)?;
+        let keys = Keys::open(store.clone(), &city)
+            .await
+            .map_err(StartError::new)?;
+
+        let state = http::Users {
+            store: store.clone(),
+            keys: Arc::clone(&keys),
+            passwords,
+            settings: city.settings.clone(),
+            metrics,
+        };
+        let mut parts = Parts::router(http::router(state))
+            .ready("store", {
+                let store = store.clone();
+                move || {
+                    let store = store.clone();
+                    async move { store.ping().await.map_err(|error| error.to_string()) }
+                }
+            })
+            .task(
+                "keys",
+                keys::turn_over(Arc::clone(&keys), city.stopping.clone()),
+            )
+            .task("sweep", housekeeping::sweep(store, city.stopping.clone()));
+        if let Some(registry) = city.registry.clone() {
+            parts = parts.task(
+                "publish",
+                publish::keep_published(keys, registry, city.stopping),
+            );
+        }
+        Ok(parts)
+    }
+}

@@ -1,5 +1,7 @@
 //! One service's telemetry, and how it is built.
 
+use crate::context::current::{self, Current};
+use crate::context::{InCurrent, SpanId, TraceFlags, TraceId};
 use crate::core::{Core, SCHEMA_URL};
 use crate::counts::{ShutdownReport, SpanCounts};
 use crate::export::collector::Deliveries;
@@ -206,6 +208,20 @@ impl Telemetry {
     #[must_use]
     pub fn client_middleware(&self) -> ClientMiddleware {
         ClientMiddleware::new(self.edge())
+    }
+
+    /// Runs a future within a context that is not sampled: for housekeeping such as heartbeats,
+    /// which is counted in metrics here and at the callee, and makes no traces.
+    pub fn untraced<F: Future>(&self, future: F) -> InCurrent<F> {
+        let span = Current {
+            trace_id: TraceId::random(),
+            span_id: SpanId::random(),
+            flags: TraceFlags::default(),
+            core: Arc::clone(&self.inner.core),
+            carried: None,
+        };
+        let otel = span.to_otel();
+        current::in_context(span, otel, future)
     }
 
     /// Server and client spans for a server that is not built on tower.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use discovery::{Credentials, RegistryClient};
 use identity::{KeySet, ServiceSigner, SigningKey, Verifier};
+use reqwest_middleware::{Middleware, Next};
 use telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
@@ -57,8 +58,26 @@ pub(super) fn registry_client(
     if common.registry_url.is_empty() {
         return None;
     }
-    let http = telemetry.client(reqwest::Client::new());
+    let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+        .with(Housekeeping(telemetry.clone()))
+        .with(telemetry.client_middleware())
+        .build();
     let credentials = signer.map(Credentials::Service);
     let client = RegistryClient::new(&common.registry_url, http, credentials);
     Some(client.until(closed.clone()))
+}
+
+/// Heartbeats and watches are measured, not traced: a trace is a shopper's request.
+struct Housekeeping(Telemetry);
+
+#[async_trait::async_trait]
+impl Middleware for Housekeeping {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        self.0.untraced(next.run(request, extensions)).await
+    }
 }

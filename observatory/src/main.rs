@@ -1,1 +1,7 @@
-fn main() {}
+//! The observatory as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main::<observatory::Observatory>()
+}

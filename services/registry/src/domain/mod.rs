@@ -1,0 +1,17 @@
+//! What the registry is about, without I/O, tasks or a clock: every rule that depends on time is
+//! told what time it is.
+
+mod document;
+mod instance;
+mod leases;
+mod name;
+mod timestamp;
+
+pub(crate) use document::{
+    Document, Expect, InvalidDocument, MAX_DOCUMENTS, MEMBER_KEYS, SERVICE_KEYS, check_value,
+    is_protected,
+};
+pub(crate) use instance::{Instance, InvalidInstance};
+pub(crate) use leases::{Count, InstanceState, Leases, Limits, Listed, Readiness, Refused, View};
+pub(crate) use name::{InvalidName, Name};
+pub(crate) use timestamp::Timestamp;

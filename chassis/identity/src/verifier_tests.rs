@@ -429,6 +429,36 @@ fn forgeries_are_refused() {
 }
 
 #[test]
+fn no_character_of_a_token_can_be_changed() {
+    let city = city();
+    let good = city.key.sign(&Claims::member("m-1", &[], NOW, 900));
+    for position in 0..good.len() {
+        for replacement in [
+            "A", "B", "Z", "a", "0", "9", "-", "_", ".", "=", "+", " ", "é",
+        ] {
+            let mut changed = good.clone();
+            changed.replace_range(position..=position, replacement);
+            let verdict = city.members.verify_at(&changed, NOW);
+            assert_eq!(
+                verdict.is_ok(),
+                changed == good,
+                "{replacement} at {position}"
+            );
+            let mut longer = good.clone();
+            longer.insert_str(position, replacement);
+            assert!(
+                city.members.verify_at(&longer, NOW).is_err(),
+                "{replacement} before {position}"
+            );
+        }
+        assert!(
+            city.members.verify_at(&good[..position], NOW).is_err(),
+            "cut at {position}"
+        );
+    }
+}
+
+#[test]
 fn garbage_is_refused_unread() {
     let city = city();
     let good = city.key.sign(&Claims::member("m-1", &[], NOW, 900));

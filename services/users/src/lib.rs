@@ -25,6 +25,7 @@ use app::{City, Parts, Service, StartError};
 use stores::sql::{self, Durability};
 use utoipa::OpenApi as _;
 
+use error::with_causes;
 use keys::Keys;
 use metrics::Metrics;
 use passwords::Passwords;
@@ -52,7 +53,7 @@ impl Service for Users {
             Durability::Normal,
         )
         .await
-        .map_err(StartError::new)?;
+        .map_err(|error| cannot("the store cannot be opened", &error))?;
         let store = Store::new(sql);
         let passwords = Arc::new(Passwords::new(
             settings.hash_concurrency,
@@ -60,10 +61,13 @@ impl Service for Users {
         ));
         first_admin::ensure(&store, &passwords, &settings)
             .await
-            .map_err(StartError::new)?;
+            .map_err(|error| cannot("the first admin cannot be made", &error))?;
         let keys = Keys::open(store.clone(), &city)
             .await
-            .map_err(StartError::new)?;
+            .map_err(|error| cannot("the signing keys cannot be read", &error))?;
+        if let Some(registry) = &city.registry {
+            publish::first(&keys, registry).await;
+        }
 
         let state = http::Users {
             store: store.clone(),
@@ -93,4 +97,8 @@ impl Service for Users {
         }
         Ok(parts)
     }
+}
+
+fn cannot(what: &str, error: &dyn std::error::Error) -> StartError {
+    StartError::new(format!("{what}: {}", with_causes(error)))
 }

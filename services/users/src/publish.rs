@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Expect, RegistryClient, RegistryError};
+use discovery::{Document, Expect, RegistryClient, RegistryError};
 use identity::Jwks;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
-use crate::error::with_causes;
+use crate::error::{Error, with_causes};
 use crate::keys::Keys;
 
 const DOCUMENT: &str = "jwks.members";
@@ -17,6 +17,27 @@ const DOCUMENT: &str = "jwks.members";
 const CHECK: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+/// Two cities that share a registry by mistake overwrite each other; this bounds how fast.
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+enum PublishError {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Keys(#[from] Error),
+}
+
+/// Publishes before the first token is handed out, if the registry is there; if it is not, what
+/// others know from before serves them, and [`keep_published`] goes on trying.
+pub(crate) async fn first(keys: &Keys, registry: &RegistryClient) {
+    if let Err(error) = publish(keys, registry).await {
+        tracing::warn!(
+            error = with_causes(&error),
+            "public keys are not published yet"
+        );
+    }
+}
 
 /// Keeps the document `jwks.members` equal to the keys, until `stopping` fires.
 pub(crate) async fn keep_published(
@@ -24,64 +45,62 @@ pub(crate) async fn keep_published(
     registry: RegistryClient,
     stopping: CancellationToken,
 ) {
-    let mut changes = keys.changes();
-    let mut document = registry.watch_document(DOCUMENT);
-    let mut retry = FIRST_RETRY;
-    loop {
-        let pause = match publish(&keys, &registry).await {
-            Ok(()) => {
-                retry = FIRST_RETRY;
-                CHECK
+    let following = async {
+        let mut changes = keys.changes();
+        let mut document = registry.watch_document(DOCUMENT);
+        let mut retry = FIRST_RETRY;
+        loop {
+            let next_look = match publish(&keys, &registry).await {
+                Ok(()) => {
+                    retry = FIRST_RETRY;
+                    tokio::time::sleep(PAUSE).await;
+                    CHECK
+                }
+                Err(error) => {
+                    let error = with_causes(&error);
+                    tracing::warn!(error, "public keys are not published yet");
+                    let pause = retry;
+                    retry = (retry * 2).min(LAST_RETRY);
+                    pause
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(next_look) => {}
+                Ok(()) = changes.changed() => {}
+                Ok(()) = document.changed() => {}
             }
-            Err(error) => {
-                tracing::warn!(
-                    error = with_causes(&error),
-                    "public keys are not published yet"
-                );
-                let pause = retry;
-                retry = (retry * 2).min(LAST_RETRY);
-                pause
-            }
-        };
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-            Ok(()) = changes.changed() => {}
-            Ok(()) = document.changed() => {}
         }
+    };
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = following => {}
     }
 }
 
 /// One comparison of the document with the keys, and a write if they differ.
-async fn publish(keys: &Keys, registry: &RegistryClient) -> Result<(), RegistryError> {
+async fn publish(keys: &Keys, registry: &RegistryClient) -> Result<(), PublishError> {
     let document = registry.get(DOCUMENT).await?;
-    let listed = |wanted: &Jwks| {
-        let document = document.as_ref()?;
-        let listed = serde_json::from_value::<Jwks>(document.value.clone()).ok()?;
-        (listed == *wanted).then_some(listed)
-    };
-    if let Some(listed) = listed(&keys.public()) {
-        keys.saw_published(&listed);
-        return Ok(());
-    }
-    // The document may be right and this replica behind: it must not undo another's rotation.
-    if let Err(error) = keys.look_around(Timestamp::now()).await {
-        return Err(RegistryError::Protocol(with_causes(&error)));
+    let listed = document.as_ref().and_then(listed);
+    if listed.as_ref() != Some(&keys.public()) {
+        // The document may be right and this replica behind: it must not undo another's rotation.
+        keys.look_around(Timestamp::now()).await?;
     }
     let wanted = keys.public();
-    if let Some(listed) = listed(&wanted) {
-        keys.saw_published(&listed);
-        return Ok(());
+    if listed.as_ref() != Some(&wanted) {
+        let expect = document.map_or(Expect::Absent, |document| Expect::Version(document.version));
+        let written = registry
+            .put(DOCUMENT, &serde_json::json!(wanted), expect)
+            .await?;
+        tracing::info!(
+            version = written.version,
+            keys = wanted.keys.len(),
+            "public keys published"
+        );
     }
-    let expect = document.map_or(Expect::Absent, |document| Expect::Version(document.version));
-    let written = registry
-        .put(DOCUMENT, &serde_json::json!(wanted), expect)
-        .await?;
     keys.saw_published(&wanted);
-    tracing::info!(
-        version = written.version,
-        keys = wanted.keys.len(),
-        "public keys published"
-    );
     Ok(())
+}
+
+fn listed(document: &Document) -> Option<Jwks> {
+    serde_json::from_value(document.value.clone()).ok()
 }

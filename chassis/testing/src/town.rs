@@ -186,10 +186,10 @@ impl Town {
             })
         };
         let members = json!({ "keys": [self.0.member_key.public_jwk()] });
-        let documents = json!({
-            "jwks.members": document("jwks.members", members),
-            "jwks.services": document("jwks.services", self.service_jwks()),
-        });
+        let documents = json!({ "documents": [
+            document("jwks.members", members),
+            document("jwks.services", self.service_jwks()),
+        ] });
         let folder = self.folder().join("cache");
         std::fs::create_dir_all(&folder).expect("the folder can be made");
         std::fs::write(

@@ -5,4 +5,5 @@
 mod documents;
 mod fake;
 mod lease;
+mod log;
 mod watch;

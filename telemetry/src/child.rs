@@ -37,7 +37,6 @@ struct ChildSpans;
 #[derive(Debug)]
 struct Child {
     current: Current,
-    otel: opentelemetry::Context,
     parent: SpanId,
     start: Instant,
     /// `None` when the trace is not recorded.
@@ -93,11 +92,9 @@ where
             attributes.record(&mut fields);
             fields
         });
-        let otel = current.to_otel();
         let start = Instant::now();
         span.extensions_mut().insert(Child {
             current,
-            otel,
             parent,
             start,
             fields,
@@ -133,28 +130,29 @@ where
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let entered = span
+        let current = span
             .extensions()
             .get::<Child>()
-            .map(|child| (child.current.clone(), child.otel.clone()));
-        if let Some((current, otel)) = entered {
-            let entered = current::enter(Some(current), otel);
-            let _ = ENTERED.try_with(|stack| stack.borrow_mut().push((id.clone(), entered)));
-        }
+            .map(|child| child.current.clone());
+        let Some(current) = current else { return };
+        let otel = current.to_otel_child();
+        let entered = current::enter(Some(current), otel);
+        let _ = ENTERED.try_with(|stack| stack.borrow_mut().push((id.clone(), entered)));
     }
 
     fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
-        let _ = ENTERED.try_with(|stack| {
+        let left = ENTERED.try_with(|stack| {
             let mut stack = stack.borrow_mut();
-            if let Some(index) = stack.iter().rposition(|(entered, _)| entered == id) {
-                let (_, left) = stack.remove(index);
-                // Left out of order: what was current before it is what the next one restores.
-                match stack.get_mut(index) {
-                    Some((_, next)) => left.hand_over(next),
-                    None => drop(left),
-                }
+            let index = stack.iter().rposition(|(entered, _)| entered == id)?;
+            let (_, mut left) = stack.remove(index);
+            // Left out of order: the next one restores what was current before this one.
+            if let Some((_, next)) = stack.get_mut(index) {
+                left.hand_over(next);
             }
+            Some(left)
         });
+        // Only now, with the stack free: it may end spans of the OpenTelemetry API.
+        drop(left);
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {

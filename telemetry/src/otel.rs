@@ -22,6 +22,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One of our contexts as the OpenTelemetry API sees it.
 pub(crate) fn context(current: &Current) -> Context {
+    let context = Context::new().with_remote_span_context(span_context(current));
+    match &current.carried {
+        Some(carried) if !carried.baggage.is_empty() => with_baggage(&context, &carried.baggage),
+        _ => context,
+    }
+}
+
+/// The OpenTelemetry API's current context with another span.
+pub(crate) fn child_context(current: &Current) -> Context {
+    Context::map_current(|context| context.with_remote_span_context(span_context(current)))
+}
+
+fn span_context(current: &Current) -> SpanContext {
     let state = current
         .carried
         .as_ref()
@@ -29,29 +42,21 @@ pub(crate) fn context(current: &Current) -> Context {
     let state = state
         .and_then(|state| TraceState::from_str(state).ok())
         .unwrap_or_default();
-    let span = SpanContext::new(
+    SpanContext::new(
         current.trace_id.0.into(),
         current.span_id.0.into(),
         TraceFlags::new(current.flags.0),
         false,
         state,
-    );
-    let context = Context::new().with_remote_span_context(span);
-    match &current.carried {
-        Some(carried) => with_baggage(&context, &carried.baggage),
-        None => context,
-    }
+    )
 }
 
 /// The same context with our baggage in the place of its own.
 pub(crate) fn with_baggage(context: &Context, baggage: &Baggage) -> Context {
-    if baggage.is_empty() {
-        return context.clone();
-    }
     let members = baggage
         .iter()
         .map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()));
-    context.with_baggage(members)
+    context.with_cleared_baggage().with_baggage(members)
 }
 
 /// A provider whose spans end up in the pipeline of `core`.

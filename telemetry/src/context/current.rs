@@ -74,6 +74,12 @@ impl Current {
     pub(crate) fn to_otel(&self) -> opentelemetry::Context {
         crate::otel::context(self)
     }
+
+    /// The same for a span within the current request: what else the OpenTelemetry API's current
+    /// context holds stays in it.
+    pub(crate) fn to_otel_child(&self) -> opentelemetry::Context {
+        crate::otel::child_context(self)
+    }
 }
 
 thread_local! {
@@ -136,7 +142,7 @@ pub(crate) fn enter(current: Option<Current>, otel: opentelemetry::Context) -> E
 
 impl Entered {
     /// Leaves out of order: `next` was entered later and will restore what this would have.
-    pub(crate) fn hand_over(mut self, next: &mut Entered) {
+    pub(crate) fn hand_over(&mut self, next: &mut Entered) {
         next.previous = self.previous.take();
         self.restores = false;
     }

@@ -2,20 +2,19 @@
 
 use super::spool::Spool;
 use crate::sync::lock;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 /// Encoded `ExportTraceServiceRequest`s, in order of arrival.
 #[derive(Debug, Default)]
 pub struct Deliveries {
     requests: Mutex<Vec<Vec<u8>>>,
-    spools: Mutex<Vec<Weak<Spool>>>,
+    /// Kept alive: a test may look for spans after the service has gone.
+    spools: Mutex<Vec<Arc<Spool>>>,
 }
 
 impl Deliveries {
     pub(crate) fn attach(&self, spool: &Arc<Spool>) {
-        let mut spools = lock(&self.spools);
-        spools.retain(|spool| spool.strong_count() > 0);
-        spools.push(Arc::downgrade(spool));
+        lock(&self.spools).push(Arc::clone(spool));
     }
 
     pub(super) fn deliver(&self, request: Vec<u8>) {
@@ -24,11 +23,7 @@ impl Deliveries {
 
     /// Every request delivered so far, after what the pipelines still held was sent.
     pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
-        let spools: Vec<_> = lock(&self.spools)
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
-        for spool in spools {
+        for spool in &*lock(&self.spools) {
             spool.deliver_to(self);
         }
         lock(&self.requests).clone()

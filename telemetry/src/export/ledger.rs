@@ -271,4 +271,47 @@ mod tests {
         ledger.settle(Outcome::Exported { rejected: 0 });
         assert_eq!(check(&ledger, 4).dropped_for(DropReason::Shutdown), 4);
     }
+
+    /// Random pushes, requests and outcomes against a plain sum.
+    #[test]
+    fn whatever_happens_the_book_is_balanced() {
+        let envelope = Envelope::new(&[], &[]);
+        let mut random = 7_u64;
+        let mut below = |bound: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % bound
+        };
+        for _ in 0..50 {
+            let mut ledger = ledger(200 + below(400) as usize, Some(40), 1 + below(20));
+            let (mut produced, mut in_flight) = (0, false);
+            for _ in 0..400 {
+                match below(5) {
+                    0 | 1 => {
+                        let spans = 1 + below(9);
+                        produced += spans;
+                        ledger.push(chunk(1 + below(90) as usize, spans));
+                    }
+                    2 if !in_flight => in_flight = ledger.take(&envelope).is_some(),
+                    3 => {
+                        ledger.settle(Outcome::Exported { rejected: below(4) });
+                        in_flight = false;
+                    }
+                    4 if below(20) == 0 => {
+                        ledger.give_up();
+                        in_flight = false;
+                    }
+                    _ => {}
+                }
+                let counts = check(&ledger, produced);
+                assert!(
+                    counts.queued <= 40 && counts.queued_bytes <= 600,
+                    "{counts:?}"
+                );
+            }
+            ledger.give_up();
+            assert_eq!(check(&ledger, produced).queued, 0);
+        }
+    }
 }

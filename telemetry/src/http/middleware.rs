@@ -42,7 +42,7 @@ impl Middleware for ClientMiddleware {
         let span = self.start(&request, extensions);
         span.inject(request.headers_mut());
         let current = span.current().clone();
-        let otel = current.to_otel();
+        let otel = current.to_otel_child();
         let result = current::in_context(current, otel, next.run(request, extensions)).await;
         span.finish(match &result {
             Ok(response) => Ok(response.status()),

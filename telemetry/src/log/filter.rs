@@ -3,10 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber, callsite};
 use tracing_subscriber::filter::EnvFilter;
-use tracing_subscriber::reload;
+use tracing_subscriber::layer::{Context, Filter};
 
-/// A log filter that could not be understood or applied. The one in force stays.
+/// A log filter that could not be understood. The one in force stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("log filter {directives:?} is not valid: {reason}")]
 pub struct FilterError {
@@ -14,54 +19,134 @@ pub struct FilterError {
     reason: String,
 }
 
-type Replace = dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync;
+impl FilterError {
+    fn new(directives: &str, reason: &dyn fmt::Display) -> FilterError {
+        FilterError {
+            directives: directives.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// A parsed filter.
+#[derive(Debug)]
+struct Directives {
+    filter: EnvFilter,
+    /// It depends on the spans around an event, and must see them come and go.
+    follows_spans: bool,
+}
+
+impl Directives {
+    fn parse(directives: &str) -> Result<Directives, FilterError> {
+        if directives.trim().is_empty() {
+            // The grammar would take it for "errors only", which nobody means by nothing.
+            return Err(FilterError::new(
+                directives,
+                &"it is empty, write for example info",
+            ));
+        }
+        let filter =
+            EnvFilter::try_new(directives).map_err(|error| FilterError::new(directives, &error))?;
+        Ok(Directives {
+            filter,
+            follows_spans: directives.contains('['),
+        })
+    }
+}
+
+/// The filter of a layer, replaced without a lock on the side of those who log.
+#[derive(Debug)]
+pub(super) struct LiveFilter {
+    directives: Arc<ArcSwap<Directives>>,
+}
 
 /// Changes the filter of a running log layer. The default has no layer: it only checks.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FilterHandle {
-    replace: Option<Arc<Replace>>,
+    directives: Option<Arc<ArcSwap<Directives>>>,
+}
+
+impl LiveFilter {
+    /// The filter, and the handle that changes it.
+    pub(super) fn new(directives: &str) -> Result<(LiveFilter, FilterHandle), FilterError> {
+        let directives = Arc::new(ArcSwap::from_pointee(Directives::parse(directives)?));
+        let handle = FilterHandle {
+            directives: Some(Arc::clone(&directives)),
+        };
+        Ok((LiveFilter { directives }, handle))
+    }
 }
 
 impl FilterHandle {
-    pub(super) fn new<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> FilterHandle {
-        FilterHandle {
-            replace: Some(Arc::new(move |filter| handle.reload(filter))),
-        }
-    }
-
     /// Replaces the filter for all services of the process.
     pub(crate) fn set(&self, directives: &str) -> Result<(), FilterError> {
-        let filter = parse(directives)?;
-        match &self.replace {
-            Some(replace) => replace(filter).map_err(|error| failure(directives, &error)),
-            None => Ok(()),
+        let parsed = Directives::parse(directives)?;
+        if let Some(current) = &self.directives {
+            current.store(Arc::new(parsed));
+            // What each place in the code was told about its interest is out of date.
+            callsite::rebuild_interest_cache();
+        }
+        Ok(())
+    }
+}
+
+impl<S: Subscriber> Filter<S> for LiveFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
+        let directives = self.directives.load();
+        directives.filter.enabled(metadata, context.clone())
+    }
+
+    /// Never more than "sometimes". A filter's answer travels to its layer in a thread-local
+    /// that is fresh only if `enabled` was asked for this very event; after "always" it is not,
+    /// and then an answer about something else, say from `tracing::enabled!`, loses events and
+    /// spans (github.com/tokio-rs/tracing/pull/3572).
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let directives = self.directives.load();
+        let interest = Filter::<S>::callsite_enabled(&directives.filter, metadata);
+        if interest.is_never() {
+            interest
+        } else {
+            Interest::sometimes()
         }
     }
-}
 
-impl fmt::Debug for FilterHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FilterHandle")
-            .field("live", &self.replace.is_some())
-            .finish()
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.directives.load().filter.max_level_hint()
     }
-}
 
-pub(super) fn parse(directives: &str) -> Result<EnvFilter, FilterError> {
-    if directives.trim().is_empty() {
-        // The grammar would take it for "errors only", which nobody means by nothing.
-        return Err(failure(
-            directives,
-            &"it is empty, write for example `info`",
-        ));
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let directives = self.directives.load();
+        if directives.follows_spans {
+            directives.filter.on_new_span(attributes, id, context);
+        }
     }
-    EnvFilter::try_new(directives).map_err(|error| failure(directives, &error))
-}
 
-fn failure(directives: &str, reason: &dyn fmt::Display) -> FilterError {
-    FilterError {
-        directives: directives.to_owned(),
-        reason: reason.to_string(),
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let directives = self.directives.load();
+        if directives.follows_spans {
+            directives.filter.on_record(id, values, context);
+        }
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        let directives = self.directives.load();
+        if directives.follows_spans {
+            directives.filter.on_enter(id, context);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        let directives = self.directives.load();
+        if directives.follows_spans {
+            directives.filter.on_exit(id, context);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let directives = self.directives.load();
+        if directives.follows_spans {
+            directives.filter.on_close(id, context);
+        }
     }
 }
 

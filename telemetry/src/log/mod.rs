@@ -5,6 +5,8 @@
 mod filter;
 mod layer;
 mod lines;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 
@@ -13,10 +15,10 @@ use std::time::Duration;
 
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::reload;
 
 pub use self::filter::FilterError;
 pub(crate) use self::filter::FilterHandle;
+use self::filter::LiveFilter;
 pub use self::lines::LineWriter;
 pub use self::time::{Timestamp, rfc3339};
 
@@ -69,12 +71,12 @@ fn layer_to<S>(
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let (filter, handle) = reload::Layer::new(filter::parse(directives)?);
+    let (filter, handle) = LiveFilter::new(directives)?;
     let layer = layer::LogLayer {
         format,
         lines,
         service: service.into(),
         colours,
     };
-    Ok((layer.with_filter(filter), FilterHandle::new(handle)))
+    Ok((layer.with_filter(filter), handle))
 }

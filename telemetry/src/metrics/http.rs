@@ -323,7 +323,7 @@ fn write_histogram(family: &mut Family<'_, '_>, labels: &[(&str, &str)], totals:
         family.bucket(labels, bound, cumulative, exemplar.as_ref());
     }
     family.sample("_sum", labels, totals.sum);
-    family.sample("_count", labels, cumulative);
+    family.sample("_count", labels, totals.count());
 }
 
 /// Zero is the absent number.

@@ -10,6 +10,8 @@ mod exemplar;
 mod histogram;
 mod http;
 mod labels;
+#[cfg(test)]
+mod model;
 mod pipeline;
 mod process;
 mod registry;

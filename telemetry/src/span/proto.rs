@@ -54,8 +54,8 @@ pub(crate) fn patch(placeholder: &mut [u8], len: usize) {
     }
 }
 
-/// A value that an attribute can have.
-pub(crate) trait Attribute {
+/// A value that an attribute can have: a number or a reference.
+pub(crate) trait Attribute: Copy {
     /// The length of its `AnyValue`.
     fn len(&self) -> usize;
     /// The `AnyValue`, without tag and length.

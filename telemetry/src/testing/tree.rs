@@ -159,8 +159,8 @@ impl Tree {
         self
     }
 
-    /// The tree has exactly this shape: one line `service name` for each span, each level two
-    /// spaces deeper; spaces that all lines share do not count.
+    /// The tree has exactly this shape: one line `service name` for each span, the root first,
+    /// each level two spaces deeper. How far the whole is indented does not count.
     ///
     /// # Panics
     /// If it has another shape.
@@ -171,10 +171,15 @@ impl Tree {
             .filter(|line| !line.trim().is_empty())
             .collect();
         let indent = |line: &&str| line.len() - line.trim_start().len();
-        let shared = lines.iter().map(indent).min().unwrap_or(0);
+        // The root is often on the line of the opening quote, without the others' indentation.
+        let shared = lines.iter().skip(1).map(indent).min().unwrap_or(0);
         let expected: Vec<String> = lines
             .iter()
-            .map(|line| line[shared..].trim_end().to_owned())
+            .enumerate()
+            .map(|(at, line)| match at {
+                0 => line.trim().to_owned(),
+                _ => format!("  {}", line[shared..].trim_end()),
+            })
             .collect();
         let line = |(depth, span): &(usize, &Span)| format!("{:1$}{2}", "", 2 * depth, label(span));
         let shape: Vec<String> = self.walk().iter().map(line).collect();

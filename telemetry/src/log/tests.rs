@@ -1,0 +1,291 @@
+use super::*;
+use crate::http::{ServerRequest, Trust};
+use crate::testing::Collector;
+use crate::{Service, Telemetry};
+use serde_json::Value;
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use tracing::{Dispatch, debug, error, info, warn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::Registry;
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Log {
+    sink: Sink,
+    lines: LineWriter,
+    filter: FilterHandle,
+    dispatch: Dispatch,
+}
+
+impl Log {
+    fn new(format: Format) -> Log {
+        let sink = Sink::default();
+        let lines = LineWriter::new(sink.clone(), 1024 * 1024);
+        let (layer, filter) = layer_to(lines.clone(), format, "info", "city", true).unwrap();
+        let dispatch = Dispatch::new(Registry::default().with(layer));
+        Log {
+            sink,
+            lines,
+            filter,
+            dispatch,
+        }
+    }
+
+    fn text_of(&self, log: impl FnOnce()) -> String {
+        self.sink.0.lock().unwrap().clear();
+        tracing::dispatcher::with_default(&self.dispatch, log);
+        assert!(self.lines.flush(Duration::from_secs(30)));
+        String::from_utf8(self.sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn lines_of(&self, log: impl FnOnce()) -> Vec<Value> {
+        let text = self.text_of(log);
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn telemetry(name: &str) -> Telemetry {
+    Telemetry::builder(Service::new(name, "1.0.0"))
+        .exporter(Collector::new().exporter())
+        .without_subscriber()
+        .build()
+        .unwrap()
+}
+
+fn in_request(telemetry: &Telemetry, log: impl FnOnce()) -> crate::SpanContext {
+    let headers = ::http::HeaderMap::new();
+    let span = telemetry.edge().start(&ServerRequest {
+        method: &::http::Method::GET,
+        uri: &::http::Uri::from_static("/"),
+        version: ::http::Version::HTTP_11,
+        headers: &headers,
+        peer: None,
+        scheme: "http",
+        route: None,
+        trust: Trust::Parent,
+    });
+    let scope = span.scope();
+    log();
+    drop(scope);
+    span.context()
+}
+
+#[test]
+fn fields_keep_their_types() {
+    let log = Log::new(Format::Json);
+    let lines = log.lines_of(|| {
+        info!(
+            count = 3_u64,
+            below = -4_i64,
+            share = 0.5,
+            broken = f64::NAN,
+            huge = u128::MAX,
+            yes = true,
+            name = "na\"me",
+            debug = ?Some("x"),
+            display = %format_args!("{}\n", 1),
+            "it {}", "happened"
+        );
+    });
+    let line = &lines[0];
+    assert_eq!(line["message"], "it happened");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["service"], "city");
+    assert_eq!(line["target"], module_path!());
+    assert_eq!(line["count"], 3);
+    assert_eq!(line["below"], -4);
+    assert_eq!(line["share"], 0.5);
+    assert_eq!(line["broken"], "NaN");
+    assert_eq!(line["huge"], u128::MAX.to_string());
+    assert_eq!(line["yes"], true);
+    assert_eq!(line["name"], "na\"me");
+    assert_eq!(line["debug"], "Some(\"x\")");
+    assert_eq!(line["display"], "1\n");
+    assert_eq!(line.get("trace_id"), None);
+    let timestamp = line["timestamp"].as_str().unwrap();
+    assert!(
+        timestamp.len() == 27 && timestamp.ends_with('Z'),
+        "{timestamp}"
+    );
+}
+
+#[test]
+fn hostile_strings_stay_inside_their_field() {
+    let log = Log::new(Format::Json);
+    let hostile = "\"}\n{\"level\":\"ERROR\",\"x\":\"\u{0}\u{1b}\u{7f}\u{2028}é🦀\\";
+    let lines = log.lines_of(|| {
+        warn!(target: "a\"b", field = hostile, "{hostile}");
+        warn!(long = %"é".repeat(1 << 20), "long");
+    });
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["field"], hostile);
+    assert_eq!(lines[0]["message"], hostile);
+    assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(lines[0]["target"], "a\"b");
+    let long = lines[1]["long"].as_str().unwrap();
+    assert!(long.len() < 20_000 && long.ends_with('…'));
+}
+
+#[test]
+fn fields_cannot_pose_as_the_lines_own_members() {
+    let log = Log::new(Format::Json);
+    let line = &log.text_of(|| info!(level = "FATAL", trace_id = 7, service = "else", "real"));
+    for member in ["\"level\":", "\"service\":", "\"message\":"] {
+        assert_eq!(line.matches(member).count(), 1, "{line}");
+    }
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&line["level"], &line["service"]),
+        (&"INFO".into(), &"city".into())
+    );
+    assert_eq!(
+        (&line["field.level"], &line["field.trace_id"]),
+        (&"FATAL".into(), &7.into())
+    );
+}
+
+#[test]
+fn errors_are_written_with_their_causes() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("order refused")]
+    struct Refused(#[source] std::io::Error);
+    let log = Log::new(Format::Json);
+    let refused = Refused(std::io::Error::other("disk on fire"));
+    let lines = log.lines_of(|| {
+        let refused: &(dyn std::error::Error + 'static) = &refused;
+        error!(error = refused, "cannot");
+    });
+    assert_eq!(lines[0]["error"], "order refused: disk on fire");
+}
+
+#[test]
+fn each_service_of_the_process_signs_its_own_lines() {
+    let log = Log::new(Format::Json);
+    let (orders, catalog) = (telemetry("orders"), telemetry("catalog"));
+    let mut contexts = Vec::new();
+    let lines = log.lines_of(|| {
+        contexts.push(in_request(&orders, || info!("one")));
+        contexts.push(in_request(&catalog, || info!("two")));
+        info!("three");
+    });
+    for (line, (service, context)) in lines
+        .iter()
+        .zip(["orders", "catalog"].iter().zip(&contexts))
+    {
+        assert_eq!(line["service"], *service);
+        assert_eq!(line["trace_id"], context.trace_id.to_string());
+        assert_eq!(line["span_id"], context.span_id.to_string());
+    }
+    assert_eq!(lines[2]["service"], "city");
+    assert_eq!(lines[2].get("trace_id"), None);
+}
+
+#[test]
+fn the_filter_changes_while_the_service_runs() {
+    let log = Log::new(Format::Json);
+    let seen = || {
+        let lines = log.lines_of(|| {
+            debug!("fine");
+            info!(target: "catalog::search", "catalog");
+            warn!("warning");
+        });
+        lines
+            .iter()
+            .map(|line| line["message"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(seen(), ["catalog", "warning"]);
+    log.filter.set("debug,catalog=off").unwrap();
+    assert_eq!(seen(), ["fine", "warning"]);
+    let error = log.filter.set("debug,catalog=loud").unwrap_err();
+    assert!(error.to_string().contains("catalog=loud"), "{error}");
+    assert_eq!(seen(), ["fine", "warning"]);
+    log.filter.set("error").unwrap();
+    assert!(seen().is_empty());
+}
+
+#[test]
+fn a_question_about_another_event_loses_no_line() {
+    let log = Log::new(Format::Json);
+    let lines = log.lines_of(|| {
+        for _ in 0..3 {
+            // As database drivers ask before they format a statement.
+            assert!(!tracing::enabled!(target: "sqlx", tracing::Level::DEBUG));
+            info!("kept");
+        }
+    });
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn a_filter_can_follow_spans() {
+    let log = Log::new(Format::Json);
+    log.filter.set("warn,[search]=debug").unwrap();
+    let lines = log.lines_of(|| {
+        debug!("outside");
+        tracing::info_span!("search").in_scope(|| debug!("inside"));
+        debug!("outside");
+    });
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["message"], "inside");
+}
+
+#[test]
+fn a_value_that_logs_while_it_is_logged_does_no_harm() {
+    struct Chatty;
+    impl fmt::Debug for Chatty {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            info!("inner");
+            f.write_str("chatty")
+        }
+    }
+    let log = Log::new(Format::Json);
+    let lines = log.lines_of(|| info!(before = 1, value = ?Chatty, after = 2, "outer"));
+    let outer = lines
+        .iter()
+        .find(|line| line["message"] == "outer")
+        .unwrap();
+    assert_eq!(
+        (&outer["before"], &outer["value"]),
+        (&1.into(), &"chatty".into())
+    );
+    assert_eq!(outer["after"], 2);
+}
+
+#[test]
+fn people_get_a_line_with_colours_and_the_trace() {
+    let log = Log::new(Format::Human);
+    let orders = telemetry("orders");
+    let mut context = None;
+    let text = log.text_of(|| {
+        context = Some(in_request(&orders, || {
+            warn!(remaining = 3, "budget\u{7} is low");
+        }));
+    });
+    let trace_id = context.unwrap().trace_id;
+    let (_, rest) = text.split_once("Z\u{1b}[0m ").unwrap();
+    assert_eq!(
+        rest,
+        format!(
+            "\u{1b}[33m WARN\u{1b}[0m orders\u{1b}[2m {}:\u{1b}[0m budget\\u{{7}} is low \
+             remaining=3 \u{1b}[2mtrace_id={trace_id}\u{1b}[0m\n",
+            module_path!()
+        )
+    );
+}

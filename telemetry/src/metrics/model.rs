@@ -1,0 +1,45 @@
+//! The sequence lock of exemplars under loom: its very file, with loom's atomics, in every
+//! order of execution that the memory model allows.
+
+mod atomic {
+    pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+}
+#[path = "exemplar.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the same code over other atomics is the point"
+)]
+mod exemplar;
+
+use exemplar::{Exemplar, ExemplarCell};
+use loom::sync::Arc;
+
+fn exemplar(n: u32) -> Exemplar {
+    Exemplar {
+        trace_id: u128::from(n) << 64 | u128::from(n),
+        span_id: n.into(),
+        value: n.into(),
+        at_nanos: n.into(),
+    }
+}
+
+#[test]
+fn a_reader_sees_one_write_or_none() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let cell = Arc::new(ExemplarCell::default());
+        let theirs = Arc::clone(&cell);
+        let writer = loom::thread::spawn(move || {
+            theirs.write(&exemplar(1));
+            theirs.write(&exemplar(2));
+        });
+        let seen = cell.read();
+        assert!(
+            [None, Some(exemplar(1)), Some(exemplar(2))].contains(&seen),
+            "{seen:?}"
+        );
+        writer.join().unwrap();
+        assert_eq!(cell.read(), Some(exemplar(2)));
+    });
+}

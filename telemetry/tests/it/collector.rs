@@ -1,0 +1,232 @@
+//! A collector that really listens, and decodes with the reference implementation.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::routing::post;
+use futures_util::stream;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use telemetry::Settings;
+use telemetry::settings::{Compression, Protocol};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What the next requests are answered with; then all is well.
+#[derive(Debug, Clone)]
+pub(crate) enum Say {
+    Status(u16),
+    GrpcStatus(u16),
+    Rejected(i64),
+}
+
+#[derive(Default)]
+struct Inner {
+    requests: Mutex<Vec<(HeaderMap, ExportTraceServiceRequest)>>,
+    answers: Mutex<VecDeque<Say>>,
+    spans: watch::Sender<usize>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Collector {
+    inner: Arc<Inner>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Collector {
+    pub(crate) async fn start() -> Collector {
+        Self::start_on("127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub(crate) async fn start_on(address: SocketAddr) -> Collector {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let inner = Arc::<Inner>::default();
+        let app = Router::new()
+            .route("/v1/traces", post(http))
+            .route(
+                "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                post(grpc),
+            )
+            .with_state(Arc::clone(&inner));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Collector { inner, address }
+    }
+
+    pub(crate) fn settings(&self, protocol: Protocol, compression: Compression) -> Settings {
+        settings(self.address, protocol, compression)
+    }
+
+    pub(crate) fn say(&self, answers: impl IntoIterator<Item = Say>) {
+        self.inner.answers.lock().unwrap().extend(answers);
+    }
+
+    /// Resolves once so many spans were taken.
+    pub(crate) async fn spans(&self, count: usize) {
+        self.inner
+            .spans
+            .subscribe()
+            .wait_for(|spans| *spans >= count)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn requests(&self) -> Vec<(HeaderMap, ExportTraceServiceRequest)> {
+        self.inner.requests.lock().unwrap().clone()
+    }
+}
+
+pub(crate) fn settings(
+    address: SocketAddr,
+    protocol: Protocol,
+    compression: Compression,
+) -> Settings {
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")),
+        (
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            match protocol {
+                Protocol::HttpProtobuf => "http/protobuf".to_owned(),
+                Protocol::Grpc => "grpc".to_owned(),
+            },
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_COMPRESSION",
+            match compression {
+                Compression::None => "none".to_owned(),
+                Compression::Gzip => "gzip".to_owned(),
+            },
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=a%20b".to_owned()),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "deployment.environment.name=test".to_owned(),
+        ),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20".to_owned()),
+    ];
+    Settings::from_vars(|name| {
+        variables
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value.clone())
+    })
+    .unwrap()
+}
+
+impl Inner {
+    fn answer(&self) -> Option<Say> {
+        self.answers.lock().unwrap().pop_front()
+    }
+
+    fn take(&self, headers: &HeaderMap, message: &[u8]) {
+        let request = ExportTraceServiceRequest::decode(message).unwrap();
+        let spans: usize = request
+            .resource_spans
+            .iter()
+            .flat_map(|r| &r.scope_spans)
+            .map(|s| s.spans.len())
+            .sum();
+        self.requests
+            .lock()
+            .unwrap()
+            .push((headers.clone(), request));
+        self.spans.send_modify(|count| *count += spans);
+    }
+}
+
+fn unzip(packed: &[u8]) -> Vec<u8> {
+    let mut message = Vec::new();
+    flate2::read::GzDecoder::new(packed)
+        .read_to_end(&mut message)
+        .unwrap();
+    message
+}
+
+fn response(rejected: i64) -> Vec<u8> {
+    let partial = ExportTracePartialSuccess {
+        rejected_spans: rejected,
+        error_message: "too old".to_owned(),
+    };
+    let partial_success = (rejected > 0).then_some(partial);
+    ExportTraceServiceResponse { partial_success }.encode_to_vec()
+}
+
+async fn http(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    assert_eq!(headers["content-type"], "application/x-protobuf");
+    let rejected = match inner.answer() {
+        Some(Say::Status(status)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return Response::builder()
+                .status(status)
+                .body(Body::empty())
+                .unwrap();
+        }
+        Some(Say::Rejected(rejected)) => rejected,
+        _ => 0,
+    };
+    let packed = headers
+        .get("content-encoding")
+        .is_some_and(|encoding| encoding == "gzip");
+    let message = if packed { unzip(&body) } else { body.to_vec() };
+    inner.take(&headers, &message);
+    Response::new(Body::from(response(rejected)))
+}
+
+async fn grpc(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    assert_eq!(headers["content-type"], "application/grpc");
+    assert_eq!(headers["te"], "trailers");
+    let (status, rejected) = match inner.answer() {
+        Some(Say::Status(status)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return Response::builder()
+                .status(status)
+                .body(Body::empty())
+                .unwrap();
+        }
+        Some(Say::GrpcStatus(status)) => (status, 0),
+        Some(Say::Rejected(rejected)) => (0, rejected),
+        None => (0, 0),
+    };
+    let mut answer = Response::builder().header("content-type", "application/grpc");
+    if status != 0 {
+        // Trailers-only.
+        answer = answer
+            .header("grpc-status", status)
+            .header("grpc-message", "not now");
+        return answer.body(Body::empty()).unwrap();
+    }
+    let len = u32::from_be_bytes(body[1..5].try_into().unwrap()) as usize;
+    assert_eq!(body.len(), len + 5);
+    match body[0] {
+        0 => inner.take(&headers, &body[5..]),
+        _ => {
+            assert_eq!(headers["grpc-encoding"], "gzip");
+            inner.take(&headers, &unzip(&body[5..]));
+        }
+    }
+    let message = response(rejected);
+    let mut data = vec![0];
+    data.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    data.extend_from_slice(&message);
+    let trailers = HeaderMap::from_iter([(
+        HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static("0"),
+    )]);
+    let frames = [
+        Ok::<_, Infallible>(Frame::data(Bytes::from(data))),
+        Ok(Frame::trailers(trailers)),
+    ];
+    answer
+        .body(Body::new(StreamBody::new(stream::iter(frames))))
+        .unwrap()
+}

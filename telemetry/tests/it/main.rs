@@ -1,0 +1,15 @@
+//! The crate as its users meet it: real routers, real clients, real collectors.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod client;
+mod collector;
+mod edge;
+mod export;
+mod exposition;
+mod instrument;
+mod logs;
+mod metrics;
+mod otlp_api;
+mod outage;
+mod server;
+mod services;

@@ -180,10 +180,10 @@ fn status(message: &[u8], code: &mut u8) -> Result<(), Malformed> {
             2 => {
                 value.bytes()?;
             }
+            // Codes beyond those of the schema say nothing.
             3 => {
-                *code = value
-                    .varint()
-                    .map(|code| if code <= 2 { code as u8 } else { 0 })?
+                let known = value.varint()?;
+                *code = if known <= 2 { known as u8 } else { 0 };
             }
             _ => {}
         }

@@ -3,7 +3,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use testing::Town;
 
-use crate::world::{Caller, instance, json_of, refused, start, with_ttl};
+use crate::world::{Caller, instance, json_of, refused, start};
 
 #[tokio::test]
 async fn nobody_reads_or_writes_without_a_token() {
@@ -183,7 +183,7 @@ async fn the_keys_it_starts_with_are_believed_and_served() {
     let file = town.folder().join("services.jwks");
     std::fs::write(&file, town.service_jwks().to_string()).unwrap();
     let registry = town
-        .start::<Registry>(with_ttl(json!({ "service_keys": file })))
+        .start::<Registry>(json!({ "service_keys": file }))
         .await;
     let read = registry.service("gateway", Method::GET, "/v1/documents/jwks.services");
     let document = json_of(read.send().await.unwrap(), StatusCode::OK).await;
@@ -194,7 +194,7 @@ async fn the_keys_it_starts_with_are_believed_and_served() {
 
     // Another start with the same keys is no new version; one with others is, and the old are out.
     let registry = town
-        .start::<Registry>(with_ttl(json!({ "service_keys": file })))
+        .start::<Registry>(json!({ "service_keys": file }))
         .await;
     let read = registry
         .operator(Method::GET, "/v1/documents/jwks.services")
@@ -206,7 +206,7 @@ async fn the_keys_it_starts_with_are_believed_and_served() {
 
     std::fs::write(&file, Town::new().service_jwks().to_string()).unwrap();
     let registry = town
-        .start::<Registry>(with_ttl(json!({ "service_keys": file })))
+        .start::<Registry>(json!({ "service_keys": file }))
         .await;
     let read = registry.service("gateway", Method::GET, "/v1/documents/jwks.services");
     let unknown = read.send().await.unwrap();

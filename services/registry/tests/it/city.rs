@@ -12,7 +12,7 @@ use registry::Registry;
 use serde_json::json;
 use testing::{Running, Town};
 
-use crate::world::{start, with_ttl};
+use crate::world::{SHORT_TTL_MS, start_with};
 
 fn client(url: &str, credentials: Credentials) -> RegistryClient {
     let telemetry = telemetry::Telemetry::builder(telemetry::Service::new("test", "0"))
@@ -77,7 +77,7 @@ async fn holds(endpoints: &mut Endpoints, expected: &[&str]) {
 
 #[tokio::test]
 async fn who_registers_is_found_and_who_leaves_is_not() {
-    let registry = start().await;
+    let registry = start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS })).await;
     let town = registry.town();
     let mut found = Discovery::registry(service(town, &registry.url, "gateway")).watch("catalog");
     let catalogs = Discovery::registry(service(town, &registry.url, "catalog"));
@@ -96,7 +96,9 @@ async fn who_registers_is_found_and_who_leaves_is_not() {
 #[tokio::test]
 async fn a_restarted_registry_is_found_again_and_nobody_was_lost_meanwhile() {
     let town = Town::new();
-    let registry = town.start::<Registry>(with_ttl(json!({}))).await;
+    let registry = town
+        .start::<Registry>(json!({ "lease_ttl_ms": SHORT_TTL_MS }))
+        .await;
     let (url, address) = (registry.url.clone(), registry.address());
     let gateway = service(&town, &url, "gateway");
     let mut found = Discovery::registry(gateway.clone()).watch("catalog");
@@ -125,8 +127,8 @@ async fn a_restarted_registry_is_found_again_and_nobody_was_lost_meanwhile() {
             );
         }
     });
-    let listen = json!({ "listen": address.to_string() });
-    let registry = town.start::<Registry>(with_ttl(listen)).await;
+    let listen = json!({ "lease_ttl_ms": SHORT_TTL_MS, "listen": address.to_string() });
+    let registry = town.start::<Registry>(listen).await;
     // Both register anew by themselves, and the document can be changed and is seen.
     testing::eventually("both are back", async || {
         let names = crate::world::states(&crate::world::Caller::catalog(&registry).await);
@@ -153,7 +155,7 @@ async fn a_restarted_registry_is_found_again_and_nobody_was_lost_meanwhile() {
 
 #[tokio::test]
 async fn documents_are_written_read_and_refused_as_promised() {
-    let registry = start().await;
+    let registry = start_with(json!({})).await;
     let operator = operator(&registry);
     let value = json!({ "page_limit": 20 });
     assert_eq!(operator.get("catalog").await.unwrap(), None);

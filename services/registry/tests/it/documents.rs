@@ -5,7 +5,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use testing::{Running, Town};
 
-use crate::world::{Caller, Events, json_of, refused, start, start_with, with_ttl};
+use crate::world::{Caller, Events, json_of, refused, start, start_with};
 
 const CITY: &str = "/v1/documents/city";
 
@@ -149,14 +149,14 @@ async fn a_watch_sees_a_change_within_a_second() {
 #[tokio::test]
 async fn a_restart_keeps_documents_and_their_history() {
     let town = Town::new();
-    let registry = town.start::<Registry>(with_ttl(json!({}))).await;
+    let registry = town.start::<Registry>(json!({})).await;
     for version in 1..=3 {
         put(&registry, &json!({ "version": version }), None).await;
     }
     let before = city(&registry).await;
     registry.stop().await;
 
-    let registry = town.start::<Registry>(with_ttl(json!({}))).await;
+    let registry = town.start::<Registry>(json!({})).await;
     assert_eq!(city(&registry).await, before);
     let path = format!("{CITY}/history");
     let history = registry.operator(Method::GET, &path).send().await.unwrap();

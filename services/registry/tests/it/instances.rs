@@ -3,16 +3,17 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use testing::{Town, eventually};
 
-use crate::world::{Caller, Events, TTL, instance, is, json_of, refused, start, start_with};
-use crate::world::{states, with_ttl};
+use crate::world::{
+    Caller, Events, SHORT_TTL_MS, instance, is, json_of, refused, start, start_with, states,
+};
 
 const HEARTBEAT: &str = "/v1/instances/catalog/a";
 
 #[tokio::test]
 async fn an_instance_registers_renews_lapses_and_comes_back() {
-    let registry = start().await;
+    let registry = start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS })).await;
     let lease = json_of(registry.register("a", 1001).await, StatusCode::CREATED).await;
-    assert_eq!(lease["ttl_ms"], TTL.as_millis() as u64);
+    assert_eq!(lease["ttl_ms"], SHORT_TTL_MS);
     let service = registry.catalog().await;
     assert_eq!(service["service"], "catalog");
     assert_eq!(
@@ -28,10 +29,7 @@ async fn an_instance_registers_renews_lapses_and_comes_back() {
         .send()
         .await
         .unwrap();
-    assert_eq!(
-        json_of(beat, StatusCode::OK).await["ttl_ms"],
-        TTL.as_millis() as u64
-    );
+    assert_eq!(json_of(beat, StatusCode::OK).await["ttl_ms"], SHORT_TTL_MS);
 
     eventually("the lease lapses", async || {
         is(&states(&registry.catalog().await), &[("a", "lapsed")]).then_some(())
@@ -69,20 +67,24 @@ async fn a_deregistered_instance_is_gone_at_once() {
 
 #[tokio::test]
 async fn a_started_registry_warms_for_one_lease_time() {
-    let registry = start_with(json!({ "lease_ttl_ms": 1500 })).await;
+    let registry = start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS })).await;
     assert_eq!(registry.catalog().await["state"], "warming");
     let watch = registry.service("gateway", Method::GET, "/v1/services/catalog/watch");
     let mut events = Events::open(watch).await;
     let (_, _, warming) = events.next().await.unwrap();
     assert_eq!(warming["state"], "warming");
-    let (_, _, ready) = events.next().await.unwrap();
+    let (_, _, mut ready) = events.next().await.unwrap();
+    // A machine so busy that the registry slept makes it warm once more.
+    while ready["state"] == "warming" {
+        (_, _, ready) = events.next().await.unwrap();
+    }
     assert_eq!(ready["state"], "ready");
     assert_eq!(registry.catalog().await["state"], "ready");
 }
 
 #[tokio::test]
 async fn a_watch_tells_at_once_and_then_every_change_of_its_service() {
-    let registry = start_with(json!({ "lease_ttl_ms": 60_000 })).await;
+    let registry = start().await;
     let watch = registry.service("gateway", Method::GET, "/v1/services/catalog/watch");
     let mut events = Events::open(watch).await;
     let (name, id, data) = events.next().await.unwrap();
@@ -229,7 +231,7 @@ async fn watches_are_bounded_and_a_closed_one_makes_room() {
 
 #[tokio::test]
 async fn prometheus_is_told_where_to_scrape_also_those_that_lapsed() {
-    let registry = start().await;
+    let registry = start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS })).await;
     registry.register("a", 1001).await;
     registry.register("gone", 1002).await;
     let gone = registry.service("catalog", Method::DELETE, "/v1/instances/catalog/gone");
@@ -258,7 +260,8 @@ async fn prometheus_is_told_where_to_scrape_also_those_that_lapsed() {
 
 #[tokio::test]
 async fn a_lapsed_instance_is_forgotten_after_a_time() {
-    let registry = start_with(json!({ "lapsed_retention_ms": 300 })).await;
+    let registry =
+        start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS, "lapsed_retention_ms": 300 })).await;
     registry.register("a", 1001).await;
     eventually("it is forgotten", async || {
         is(&states(&registry.catalog().await), &[]).then_some(())
@@ -270,7 +273,7 @@ async fn a_lapsed_instance_is_forgotten_after_a_time() {
 async fn a_stop_ends_the_streams_and_waits_for_none() {
     let town = Town::new();
     let registry = town
-        .start::<Registry>(with_ttl(json!({ "drain_timeout_ms": 60_000 })))
+        .start::<Registry>(json!({ "drain_timeout_ms": 60_000 }))
         .await;
     let watch = registry.service("gateway", Method::GET, "/v1/services/catalog/watch");
     let mut events = Events::open(watch).await;

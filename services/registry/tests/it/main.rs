@@ -6,6 +6,7 @@ mod city;
 mod documents;
 mod instances;
 mod metrics;
+mod trace;
 mod world;
 
 #[test]

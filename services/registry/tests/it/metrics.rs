@@ -2,7 +2,7 @@ use reqwest::Method;
 use serde_json::json;
 use testing::eventually;
 
-use crate::world::{Caller, Events, start_with};
+use crate::world::{Caller, Events, SHORT_TTL_MS, start_with};
 
 fn value(page: &str, series: &str) -> Option<f64> {
     let line = page.lines().find_map(|line| line.strip_prefix(series))?;
@@ -11,7 +11,7 @@ fn value(page: &str, series: &str) -> Option<f64> {
 
 #[tokio::test]
 async fn instances_are_counted_by_service_and_state() {
-    let registry = start_with(json!({ "lease_ttl_ms": 1000 })).await;
+    let registry = start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS })).await;
     registry.register("a", 1001).await;
     registry.register("b", 1002).await;
     let up = r#"citywatch_registry_instances{service="catalog",state="up"}"#;

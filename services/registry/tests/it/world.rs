@@ -7,25 +7,22 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use testing::Running;
 
-/// Long enough that a busy machine does not lapse what a test keeps, short enough to wait for.
-pub(crate) const TTL: Duration = Duration::from_millis(400);
+/// Leases of a test that waits for them to lapse: long enough that a busy machine does not lapse
+/// what the test keeps.
+pub(crate) const SHORT_TTL_MS: u64 = 1_500;
 
+/// A registry where nothing lapses while a test looks.
 pub(crate) async fn start() -> Running {
     start_with(json!({})).await
 }
 
-/// A registry with short leases and what `overrides` says.
+/// The same with settings of the test's own.
 pub(crate) async fn start_with(overrides: Value) -> Running {
-    testing::start::<Registry>(with_ttl(overrides)).await
-}
-
-pub(crate) fn with_ttl(overrides: Value) -> Value {
-    let mut settings = json!({ "lease_ttl_ms": TTL.as_millis() as u64 });
-    settings
-        .as_object_mut()
-        .unwrap()
-        .extend(overrides.as_object().unwrap().clone());
-    settings
+    let mut settings = json!({ "lease_ttl_ms": 60_000 });
+    if let (Value::Object(settings), Value::Object(overrides)) = (&mut settings, overrides) {
+        settings.extend(overrides);
+    }
+    testing::start::<Registry>(settings).await
 }
 
 pub(crate) trait Caller {

@@ -258,4 +258,23 @@ mod tests {
         inject(&SpanContext::default(), &mut attributes);
         assert_eq!(attributes["traceparent"], GOOD);
     }
+
+    /// Every single byte of a good header replaced by every other.
+    #[test]
+    fn what_is_read_is_what_is_written() {
+        for at in 0..GOOD.len() {
+            for byte in 0..=u8::MAX {
+                let mut text = GOOD.as_bytes().to_vec();
+                text[at] = byte;
+                let Some(context) = parse(&text) else {
+                    continue;
+                };
+                assert!(context.is_valid());
+                assert!(!text.iter().any(u8::is_ascii_uppercase));
+                let written = traceparent(&context);
+                // Version and unknown flags are ours, not the caller's.
+                assert_eq!(written[2..53], text[2..53]);
+            }
+        }
+    }
 }

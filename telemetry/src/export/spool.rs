@@ -251,3 +251,97 @@ impl Buffer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::scope;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use prost::Message;
+    use std::time::Duration;
+
+    fn named(name: &str) -> impl FnOnce(&mut Vec<u8>) {
+        move |out: &mut Vec<u8>| proto::bytes(out, 0x2a, name.as_bytes())
+    }
+
+    #[test]
+    fn runs_of_one_scope_share_a_message() {
+        let spool = Spool::new(Queue::default(), &[], "");
+        let (ours, theirs) = (scope("ours", "1"), scope("theirs", ""));
+        for (scope, name) in [(&ours, "a"), (&ours, "b"), (&theirs, "c"), (&ours, "d")] {
+            spool.push(scope, named(name));
+        }
+        spool.seal_all();
+        let request = ExportTraceServiceRequest::decode(&*spool.take().unwrap()).unwrap();
+        let runs: Vec<_> = request.resource_spans[0]
+            .scope_spans
+            .iter()
+            .map(|run| {
+                let names: Vec<_> = run.spans.iter().map(|span| span.name.as_str()).collect();
+                (run.scope.as_ref().unwrap().name.as_str(), names.concat())
+            })
+            .collect();
+        let expected = [("ours", "ab"), ("theirs", "c"), ("ours", "d")];
+        assert_eq!(
+            runs,
+            expected.map(|(scope, names)| (scope, names.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_span_beyond_two_mebibytes_is_dropped_alone() {
+        let spool = Spool::new(Queue::default(), &[], "");
+        let scope = scope("ours", "");
+        spool.push(&scope, named("a"));
+        spool.push(&scope, |out| out.resize(out.len() + (1 << 21), 0));
+        spool.push(&scope, named("b"));
+        let counts = spool.counts();
+        assert_eq!(counts.dropped_for(DropReason::TooLarge), 1);
+        assert_eq!((counts.produced, counts.queued), (3, 2));
+        spool.seal_all();
+        let request = ExportTraceServiceRequest::decode(&*spool.take().unwrap()).unwrap();
+        assert_eq!(request.resource_spans[0].scope_spans[0].spans.len(), 2);
+    }
+
+    #[test]
+    fn what_an_ended_thread_wrote_is_kept_and_its_buffer_is_not() {
+        let spool = Spool::new(Queue::default(), &[], "");
+        for _ in 0..20 {
+            let spool = Arc::clone(&spool);
+            let writer = std::thread::spawn(move || spool.push(&scope("ours", ""), named("a")));
+            writer.join().unwrap();
+        }
+        spool.seal_all();
+        assert_eq!((spool.counts().produced, spool.counts().queued), (20, 20));
+        assert!(lock(&spool.buffers).is_empty());
+    }
+
+    #[test]
+    fn nothing_slips_in_behind_a_close() {
+        let spool = Spool::new(Queue::default(), &[], "");
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let spool = Arc::clone(&spool);
+                let scope = scope("ours", "");
+                std::thread::spawn(move || {
+                    for _ in 0..5_000 {
+                        spool.push(&scope, named("a"));
+                    }
+                })
+            })
+            .collect();
+        spool.close(Instant::now() + Duration::from_secs(1));
+        spool.give_up();
+        let counts = spool.counts();
+        assert_eq!((counts.queued, counts.queued_bytes), (0, 0));
+        assert_eq!(counts.produced, counts.dropped());
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let counts = spool.counts();
+        assert_eq!(
+            (counts.produced, counts.dropped(), counts.queued),
+            (20_000, 20_000, 0)
+        );
+    }
+}

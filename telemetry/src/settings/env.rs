@@ -257,6 +257,14 @@ fn endpoint(
     let uri = text.parse::<Uri>().ok().filter(|uri| {
         uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty())
     });
+    // A password would go on into log lines; there are headers for it.
+    if uri
+        .as_ref()
+        .and_then(Uri::authority)
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        return Err(error(&name, "...", "a URL without user and password"));
+    }
     uri.ok_or_else(|| error(&name, &value, "a URL that begins with http://"))
 }
 
@@ -470,5 +478,7 @@ mod tests {
         }
         let secret = settings(&[("OTEL_EXPORTER_OTLP_HEADERS", "a b=secret")]).unwrap_err();
         assert!(!secret.to_string().contains("secret"));
+        let secret = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@c")]);
+        assert!(!secret.unwrap_err().to_string().contains("secret"));
     }
 }

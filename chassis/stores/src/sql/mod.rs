@@ -28,6 +28,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use sqlx::{Any, AnyConnection, AnyPool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use schema::Schema;
 
@@ -61,6 +62,9 @@ impl Dialect {
 #[derive(Debug, Clone)]
 pub struct Sql {
     pool: AnyPool,
+    /// SQLite has one writer at a time, and a connection that waits for its turn is blocked. Here
+    /// only one of ours waits, first come first served, and the others are free for readers.
+    writers: Arc<Semaphore>,
     dialect: Dialect,
     schema: Arc<Schema>,
 }
@@ -113,13 +117,19 @@ impl Sql {
     /// # Errors
     /// [`StoreError::Busy`] when another writer did not finish in time.
     pub async fn begin_write(&self) -> Result<Transaction, StoreError> {
-        let statement = self.dialect.begin_write();
-        let inner = self
-            .run("BEGIN", "", self.pool.begin_with(statement))
-            .await?;
+        let begin = async {
+            let turn = Arc::clone(&self.writers).acquire_owned();
+            let turn = tokio::time::timeout(open::PATIENCE, turn).await;
+            let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+            let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
+            let inner = self.pool.begin_with(self.dialect.begin_write()).await?;
+            Ok((inner, turn))
+        };
+        let (inner, turn) = self.run("BEGIN", "", begin).await?;
         Ok(Transaction {
             inner,
             sql: self.clone(),
+            _turn: turn,
         })
     }
 
@@ -146,6 +156,8 @@ impl Sql {
 pub struct Transaction {
     inner: sqlx::Transaction<'static, Any>,
     sql: Sql,
+    // The last field: the turn is given on after the transaction has ended.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Transaction {

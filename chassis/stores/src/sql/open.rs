@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions};
+use tokio::sync::Semaphore;
 
 use super::error::is_busy;
 use super::schema::Schema;
 use super::{Dialect, Sql, StoreError, url};
 
 /// How long a statement waits for another writer, and a caller for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Each connection is a thread and a page cache; SQLite has one writer at a time anyway.
 const CONNECTIONS: u32 = 4;
@@ -68,6 +69,7 @@ pub async fn open(
     let schema = Schema::read(&pool).await?;
     Ok(Sql {
         pool,
+        writers: Arc::new(Semaphore::new(1)),
         dialect,
         schema: Arc::new(schema),
     })

@@ -1,35 +1,66 @@
 use std::future::Future;
 
-use tracing::Instrument;
+use sqlx::error::DatabaseError;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::Dialect;
 
 /// Span names and attributes follow the OpenTelemetry conventions for database clients: the name
-/// is `{db.operation.name} {db.collection.name}`, and the statement itself is left out. Outside a
-/// request telemetry records no span: a background poll does not start a trace each time.
-pub(super) async fn in_span<F: Future>(
+/// is `{db.operation.name} {db.collection.name}`, and the statement itself is left out.
+pub(super) async fn in_span<T, F>(
     dialect: Dialect,
     operation: &'static str,
     collection: &'static str,
     statement: F,
-) -> F::Output {
-    let span = if collection.is_empty() {
-        tracing::info_span!(
-            "sql",
-            otel.name = operation,
-            otel.kind = "client",
-            db.system.name = dialect.system_name(),
-            db.operation.name = operation,
-        )
-    } else {
-        tracing::info_span!(
-            "sql",
-            otel.name = %format_args!("{operation} {collection}"),
-            otel.kind = "client",
-            db.system.name = dialect.system_name(),
-            db.operation.name = operation,
-            db.collection.name = collection,
-        )
-    };
-    statement.instrument(span).await
+) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    if telemetry::context::current().is_none() {
+        return statement.await;
+    }
+    let span = tracing::info_span!(
+        "sql",
+        otel.name = operation,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        db.system.name = dialect.system_name(),
+        db.operation.name = operation,
+        db.collection.name = Empty,
+        db.response.status_code = Empty,
+        "error.type" = Empty,
+    );
+    if !collection.is_empty() {
+        span.record(
+            "otel.name",
+            format_args!("{operation} {collection}").to_string(),
+        );
+        span.record("db.collection.name", collection);
+    }
+    let outcome = statement.instrument(span.clone()).await;
+    if let Err(error) = &outcome {
+        failed(&span, error);
+    }
+    outcome
+}
+
+fn failed(span: &Span, error: &sqlx::Error) {
+    span.record("otel.status_code", "ERROR");
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    match code {
+        Some(code) => {
+            span.record("db.response.status_code", &*code);
+            span.record("error.type", &*code);
+        }
+        None => {
+            let kind = match error {
+                sqlx::Error::PoolTimedOut => "pool_timeout",
+                sqlx::Error::PoolClosed => "pool_closed",
+                sqlx::Error::RowNotFound => "row_not_found",
+                _ => "_OTHER",
+            };
+            span.record("error.type", kind);
+        }
+    }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sqlx::Row;
 use stores::sql::Sql;
 
@@ -62,4 +64,24 @@ async fn read_then_write_waits_for_other_writers() {
         done.unwrap();
     }
     assert_eq!(value(&pools[0]).await, 160);
+}
+
+#[tokio::test]
+async fn writers_that_wait_leave_room_for_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let sql = opened(folder.path(), &NEXT).await.unwrap();
+    let mut first = sql.begin_write().await.unwrap();
+    set(&sql, &mut first, 1).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let sql = sql.clone();
+        writers.spawn(async move { sql.begin_write().await?.commit().await });
+    }
+    tokio::task::yield_now().await;
+    let read = tokio::time::timeout(Duration::from_secs(2), value(&sql));
+    assert_eq!(read.await.expect("a reader does not wait for writers"), 0);
+    first.commit().await.unwrap();
+    while let Some(written) = writers.join_next().await {
+        written.unwrap().unwrap();
+    }
 }

@@ -1,7 +1,9 @@
 use catalog::Catalog;
 use reqwest::Method;
+use serde_json::json;
+use testing::Town;
 
-use crate::shop::{draft, open};
+use crate::shop::{assert_problem, draft, open, open_in};
 
 #[test]
 fn the_interface_is_the_one_checked_in() {
@@ -44,7 +46,7 @@ async fn metrics_are_born_at_zero_and_count() {
 
 #[tokio::test]
 async fn a_trace_shows_where_the_time_goes() {
-    let shop = open().await;
+    let shop = open_in(&Town::new(), json!({ "follow_interval_ms": 1 })).await;
     shop.list(&[("query", "coffee")]).await;
     shop.send(Method::POST, "", &[], Some(&draft("가", "One")))
         .await;
@@ -73,4 +75,19 @@ async fn a_trace_shows_where_the_time_goes() {
         roots.clone().all(|span| span.name.contains("/api/")),
         "{spans:?}"
     );
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_says_so_in_its_span() {
+    let shop = open().await;
+    let mut draft = draft("가", "One");
+    draft["category"] = json!("nowhere");
+    let response = shop.send(Method::POST, "", &[], Some(&draft)).await;
+    assert_problem(response, 422, "unknown_category").await;
+    let spans = shop.service.spans().await;
+    let insert = spans.iter().find(|span| span.name == "INSERT products");
+    let insert = insert.expect("a statement span");
+    assert!(insert.is_error());
+    // SQLITE_CONSTRAINT_FOREIGNKEY
+    assert_eq!(insert.text("error.type"), Some("787"));
 }

@@ -43,15 +43,9 @@ async fn replicas_fill_the_store_once_and_follow_each_other() {
     eventually("a deleted product", async || has(&[], "goose").await).await;
 
     // A cursor of one is good in the other.
-    let first = a
-        .list(&[("query", "무선 coffee 커피"), ("limit", "2")])
-        .await;
+    let first = a.list(&[("query", "습니다"), ("limit", "2")]).await;
     let cursor = first["next_cursor"].as_str().unwrap();
-    let next = [
-        ("query", "무선 coffee 커피"),
-        ("limit", "2"),
-        ("cursor", cursor),
-    ];
+    let next = [("query", "습니다"), ("limit", "2"), ("cursor", cursor)];
     assert_eq!(a.list(&next).await, b.list(&next).await);
 }
 

@@ -2,22 +2,17 @@
 //! without end. A hash is made to be costly; unbounded it would be the cheapest way to take the
 //! service down.
 
+mod argon2id;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::domain::Password;
 use crate::error::Error;
 use crate::metrics::PasswordMetrics;
-
-/// OWASP's first choice for argon2id: 19 MiB, two passes, one lane.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
 
 /// The hash of a password that nobody has, with the parameters of every other: checking it takes
 /// as long as checking a member's. Its output is no hash of anything.
@@ -42,11 +37,7 @@ impl Passwords {
 
     /// The hash to keep, a PHC string.
     pub(crate) async fn hash(&self, password: Password, queue: usize) -> Result<String, Error> {
-        let hashed = self.in_turn(queue, move || {
-            argon2id()?
-                .hash_password(password.as_bytes())
-                .map(|hash| hash.to_string())
-        });
+        let hashed = self.in_turn(queue, move || argon2id::hash(password.as_bytes()));
         Ok(hashed.await??)
     }
 
@@ -59,13 +50,9 @@ impl Passwords {
         queue: usize,
     ) -> Result<bool, Error> {
         let verified = self.in_turn(queue, move || {
-            let expected = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
-            let matches = argon2id()?.verify_password(password.as_bytes(), &expected);
-            match matches {
-                Ok(()) => Ok(hash.is_some()),
-                Err(password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(error),
-            }
+            let expected = hash.as_deref().unwrap_or(NOBODYS);
+            let matches = argon2id::verify(password.as_bytes(), expected)?;
+            Ok::<_, argon2::password_hash::Error>(matches && hash.is_some())
         });
         Ok(verified.await??)
     }
@@ -127,13 +114,10 @@ impl Drop for Place<'_> {
     }
 }
 
-fn argon2id() -> Result<Argon2<'static>, password_hash::Error> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHash;
+
     use super::*;
 
     fn passwords() -> Passwords {
@@ -153,10 +137,6 @@ mod tests {
     async fn the_right_password_and_no_other_is_recognised() {
         let passwords = passwords();
         let hash = passwords.hash(given("correct horse"), 1).await.unwrap();
-        assert!(
-            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{hash}"
-        );
         let again = passwords.hash(given("correct horse"), 1).await.unwrap();
         assert_ne!(hash, again, "each has its own salt");
         assert!(
@@ -182,7 +162,8 @@ mod tests {
     #[test]
     fn nobodys_hash_costs_what_a_members_costs() {
         let nobodys = PasswordHash::new(NOBODYS).unwrap();
-        let members = argon2id().unwrap().hash_password(b"correct horse").unwrap();
+        let members = argon2id::hash(b"correct horse").unwrap();
+        let members = PasswordHash::new(&members).unwrap();
         assert_eq!(nobodys.algorithm, members.algorithm);
         assert_eq!(nobodys.version, members.version);
         assert_eq!(nobodys.params, members.params);

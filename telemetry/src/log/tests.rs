@@ -27,20 +27,18 @@ impl Write for Sink {
 struct Log {
     sink: Sink,
     lines: LineWriter,
-    filter: FilterHandle,
     dispatch: Dispatch,
 }
 
 impl Log {
-    fn new(format: Format) -> Log {
+    fn new(format: Format, directives: &str) -> Log {
         let sink = Sink::default();
         let lines = LineWriter::new(sink.clone(), 1024 * 1024);
-        let (layer, filter) = layer_to(lines.clone(), format, "info", "city", true).unwrap();
+        let (layer, _) = layer_to(lines.clone(), format, directives, "city", true).unwrap();
         let dispatch = Dispatch::new(Registry::default().with(layer));
         Log {
             sink,
             lines,
-            filter,
             dispatch,
         }
     }
@@ -88,7 +86,7 @@ fn in_request(telemetry: &Telemetry, log: impl FnOnce()) -> crate::SpanContext {
 
 #[test]
 fn fields_keep_their_types() {
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let lines = log.lines_of(|| {
         info!(
             count = 3_u64,
@@ -127,7 +125,7 @@ fn fields_keep_their_types() {
 
 #[test]
 fn hostile_strings_stay_inside_their_field() {
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let hostile = "\"}\n{\"level\":\"ERROR\",\"x\":\"\u{0}\u{1b}\u{7f}\u{2028}é🦀\\";
     let lines = log.lines_of(|| {
         warn!(target: "a\"b", field = hostile, "{hostile}");
@@ -144,7 +142,7 @@ fn hostile_strings_stay_inside_their_field() {
 
 #[test]
 fn fields_cannot_pose_as_the_lines_own_members() {
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let line = &log.text_of(|| info!(level = "FATAL", trace_id = 7, service = "else", "real"));
     for member in ["\"level\":", "\"service\":", "\"message\":"] {
         assert_eq!(line.matches(member).count(), 1, "{line}");
@@ -165,7 +163,7 @@ fn errors_are_written_with_their_causes() {
     #[derive(Debug, thiserror::Error)]
     #[error("order refused")]
     struct Refused(#[source] std::io::Error);
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let refused = Refused(std::io::Error::other("disk on fire"));
     let lines = log.lines_of(|| {
         let refused: &(dyn std::error::Error + 'static) = &refused;
@@ -176,7 +174,7 @@ fn errors_are_written_with_their_causes() {
 
 #[test]
 fn each_service_of_the_process_signs_its_own_lines() {
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let (orders, catalog) = (telemetry("orders"), telemetry("catalog"));
     let mut contexts = Vec::new();
     let lines = log.lines_of(|| {
@@ -197,32 +195,8 @@ fn each_service_of_the_process_signs_its_own_lines() {
 }
 
 #[test]
-fn the_filter_changes_while_the_service_runs() {
-    let log = Log::new(Format::Json);
-    let seen = || {
-        let lines = log.lines_of(|| {
-            debug!("fine");
-            info!(target: "catalog::search", "catalog");
-            warn!("warning");
-        });
-        lines
-            .iter()
-            .map(|line| line["message"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(seen(), ["catalog", "warning"]);
-    log.filter.set("debug,catalog=off").unwrap();
-    assert_eq!(seen(), ["fine", "warning"]);
-    let error = log.filter.set("debug,catalog=loud").unwrap_err();
-    assert!(error.to_string().contains("catalog=loud"), "{error}");
-    assert_eq!(seen(), ["fine", "warning"]);
-    log.filter.set("error").unwrap();
-    assert!(seen().is_empty());
-}
-
-#[test]
 fn a_question_about_another_event_loses_no_line() {
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let lines = log.lines_of(|| {
         for _ in 0..3 {
             // As database drivers ask before they format a statement.
@@ -235,8 +209,7 @@ fn a_question_about_another_event_loses_no_line() {
 
 #[test]
 fn a_filter_can_follow_spans() {
-    let log = Log::new(Format::Json);
-    log.filter.set("warn,[search]=debug").unwrap();
+    let log = Log::new(Format::Json, "warn,[search]=debug");
     let lines = log.lines_of(|| {
         debug!("outside");
         tracing::info_span!("search").in_scope(|| debug!("inside"));
@@ -255,7 +228,7 @@ fn a_value_that_logs_while_it_is_logged_does_no_harm() {
             f.write_str("chatty")
         }
     }
-    let log = Log::new(Format::Json);
+    let log = Log::new(Format::Json, "info");
     let lines = log.lines_of(|| info!(before = 1, value = ?Chatty, after = 2, "outer"));
     let outer = lines
         .iter()
@@ -270,7 +243,7 @@ fn a_value_that_logs_while_it_is_logged_does_no_harm() {
 
 #[test]
 fn people_get_a_line_with_colours_and_the_trace() {
-    let log = Log::new(Format::Human);
+    let log = Log::new(Format::Human, "info");
     let orders = telemetry("orders");
     let mut context = None;
     let text = log.text_of(|| {

@@ -56,25 +56,49 @@ async fn child_that_logs_and_changes_its_filter() {
     let telemetry = service("orders", Format::Json);
     // A second service of the process shares the subscriber.
     service("catalog", Format::Json);
-    tracing::debug!("hidden");
-    tracing::info!(n = 1, "first");
-    telemetry.set_log_filter("debug").unwrap();
-    tracing::debug!(n = 2, "second");
-    assert!(telemetry.set_log_filter("info,=[").is_err());
-    tracing::debug!(n = 3, "third");
-    telemetry.set_log_filter("off").unwrap();
-    tracing::error!("hidden");
-    LineWriter::stdout().write(br#"{"n":4}"#);
+    let log = |n: i32| {
+        tracing::debug!(n, "debug");
+        tracing::info!(target: "catalog::search", n, "catalog");
+        tracing::warn!(n, "warn");
+    };
+    log(1);
+    telemetry.set_log_filter("debug,catalog=off").unwrap();
+    log(2);
+    let error = telemetry.set_log_filter("info,catalog=loud").unwrap_err();
+    assert!(error.to_string().contains("catalog=loud"), "{error}");
+    log(3);
+    telemetry.set_log_filter("error").unwrap();
+    log(4);
+    LineWriter::stdout().write(br#"{"n":5,"message":"end"}"#);
     telemetry.shutdown(Duration::from_secs(5)).await;
 }
 
 #[test]
 fn lines_reach_stdout_by_the_end_of_the_shutdown() {
     let lines = json_of("logs::child_that_logs_and_changes_its_filter");
-    let numbers: Vec<_> = lines.iter().filter_map(|line| line["n"].as_i64()).collect();
-    assert_eq!(numbers, [1, 2, 3, 4], "{lines:#?}");
+    let seen: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["n"].as_i64().unwrap(),
+                line["message"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (1, "catalog"),
+            (1, "warn"),
+            (2, "debug"),
+            (2, "warn"),
+            (3, "debug"),
+            (3, "warn"),
+            (5, "end")
+        ]
+    );
     assert_eq!(lines[0]["service"], "orders");
-    assert_eq!(lines[0]["message"], "first");
+    assert_eq!(lines[0]["target"], "catalog::search");
 }
 
 #[tokio::test]

@@ -279,7 +279,7 @@ async fn the_pipeline_reports_on_itself_from_the_first_scrape() {
     );
     assert!(lost.value.abs() < f64::EPSILON);
     call(&app(&telemetry), "GET", "/items/1").await;
-    collector.spans().await;
+    assert_eq!(collector.spans().await.len(), 1);
     let page = open_metrics(&telemetry);
     let exported = page
         .named("otel_sdk_exporter_span_exported_total")

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn what_is_presented_decides_and_what_is_not_spoken_is_not_sent_on() {
         use Access::{Admin, Member, Public};
-        let cases: &[(Access, &[&[u8]], Result<bool, &str>)] = &[
+        type Case = (Access, &'static [&'static [u8]], Result<bool, &'static str>);
+        let cases: &[Case] = &[
             (Public, &[], Ok(false)),
             (Member, &[], Err("missing_token")),
             (Admin, &[], Err("missing_token")),

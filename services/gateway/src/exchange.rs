@@ -11,6 +11,7 @@ use calls::Deadline;
 use http::header::{ALLOW, EXPECT, HOST, HeaderMap, VIA};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 
 use crate::address::{self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
@@ -64,7 +65,7 @@ pub(crate) async fn answer(
         path,
     ));
     let mut budget = Budget::default();
-    let has_body = !http_body::Body::is_end_stream(&body);
+    let has_body = !body.is_end_stream();
     let outcome = decide(&mut record, &mut budget, &local, head, body, found, fault).await;
 
     let mut response = match outcome {
@@ -172,13 +173,13 @@ async fn forward(
     mut head: Parts,
     body: Incoming,
 ) -> Result<Outcome, Refusal> {
-    let length = http_body::Body::size_hint(&body).lower();
+    let length = body.size_hint().lower();
     if length > route.max_body_bytes {
         return Err(Refusal::BodyTooLarge);
     }
     let connection = Rc::clone(&record.connection);
     let times = local.config.times;
-    let has_body = !http_body::Body::is_end_stream(&body);
+    let has_body = !body.is_end_stream();
     connection.give(if has_body {
         times.body_idle
     } else {
@@ -192,6 +193,12 @@ async fn forward(
     };
     let body = RequestBody::new(body, &connection, limits);
     prepare(&mut head.headers, &connection, local);
+    let upstream = &local.upstreams[route.service];
+    if !head.headers.contains_key(HOST) {
+        // HTTP/1.0 may do without, HTTP/1.1 may not.
+        let name = HeaderValue::from_str(upstream.name());
+        head.headers.extend(name.ok().map(|name| (HOST, name)));
+    }
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
     *request.uri_mut() = head.uri;
@@ -203,7 +210,6 @@ async fn forward(
         route.timeout
     };
     let deadline = Deadline::after(Instant::now(), budget);
-    let upstream = &local.upstreams[route.service];
     let reply = upstream::send(record, upstream, request, deadline).await?;
     Ok(Outcome::Reply(Box::new(reply)))
 }

@@ -29,9 +29,9 @@ pub(crate) struct Framing {
     /// Complete heads seen on this connection.
     heads: u64,
     fault: Option<(u64, Fault)>,
-    /// Of the last request line: whether its version is one that is not spoken here, and its
-    /// length.
+    /// A request line named a version that is not spoken here.
     other_version: bool,
+    /// Bytes of the last request line.
     first_line: usize,
 }
 
@@ -112,7 +112,7 @@ impl Framing {
         }
     }
 
-    /// The last request line names a version of HTTP that is not spoken here.
+    /// A request line named a version of HTTP that is not spoken here.
     pub(crate) fn is_other_version(&self) -> bool {
         self.other_version
     }
@@ -134,14 +134,7 @@ impl Framing {
     /// Takes one line, or the part of it that is there; gives back the rest.
     fn head_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(end) = memchr(b'\n', bytes) else {
-            let room = LINE.saturating_sub(self.head.partial.len());
-            self.head
-                .partial
-                .extend_from_slice(&bytes[..bytes.len().min(room)]);
-            if self.head.lines == 0 {
-                // The end of the request line counts, not its beginning.
-                self.keep_tail(bytes);
-            }
+            self.keep_part(bytes);
             self.head.in_pieces = true;
             self.head.seen += bytes.len();
             return &[];
@@ -163,11 +156,16 @@ impl Framing {
         rest
     }
 
-    fn keep_tail(&mut self, bytes: &[u8]) {
+    /// Of a request line its end counts, where the version is; of others their beginning.
+    fn keep_part(&mut self, bytes: &[u8]) {
         let partial = &mut self.head.partial;
-        if bytes.len() >= LINE {
-            partial.clear();
-            partial.extend_from_slice(&bytes[bytes.len() - LINE..]);
+        if self.head.lines == 0 {
+            partial.extend_from_slice(&bytes[bytes.len().saturating_sub(LINE)..]);
+            let surplus = partial.len().saturating_sub(LINE);
+            partial.drain(..surplus);
+        } else {
+            let room = LINE.saturating_sub(partial.len());
+            partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
 
@@ -184,7 +182,8 @@ impl Framing {
         }
         self.head.lines += 1;
         if self.head.lines == 1 {
-            self.other_version = is_other_version(line);
+            // Once is enough: nothing that follows such a head makes sense.
+            self.other_version |= is_other_version(line);
             self.first_line = self.head.seen;
             return;
         }
@@ -212,8 +211,7 @@ impl Framing {
         self.heads += 1;
         let fault = match (head.lengths, head.codings) {
             (0 | 1, 0) => None,
-            (0, 1) if head.other_coding => Some(Fault::TransferCoding),
-            (0, 1) => None,
+            (0, 1) if !head.other_coding => None,
             (0, _) => Some(Fault::TransferCoding),
             _ => Some(Fault::AmbiguousLength),
         };

@@ -44,7 +44,7 @@ impl Metrics {
         };
         let rejections = counters(
             "citywatch_gateway_rejections_total",
-            "Requests that the gateway answered by itself, by the code of the problem.",
+            "Requests that no service answered, by the code of the problem.",
             "reason",
         )?;
         let limited = counters(

@@ -111,7 +111,7 @@ impl Record {
         self.fail(refusal.code());
         self.status(refusal.status());
         let problem = refusal.problem();
-        let mut headers = problem.headers().clone();
+        let mut headers: HeaderMap = problem.headers().iter().cloned().collect();
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(TRACE_RESPONSE, self.traceresponse());
         if refusal.closes() {

@@ -327,7 +327,11 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do_next() {
-        let header = |refusal: Refusal, name| refusal.problem().headers().get(name).cloned();
+        let header = |refusal: Refusal, name| {
+            let problem = refusal.problem();
+            let found = problem.headers().iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.clone())
+        };
         let limited = Refusal::RateLimited {
             retry_after_seconds: 2,
         };

@@ -106,7 +106,13 @@ mod tests {
 
     #[test]
     fn targets_come_out_in_origin_form() {
-        let cases: &[(&str, &str, &[&str], Result<&str, &str>)] = &[
+        type Case = (
+            &'static str,
+            &'static str,
+            &'static [&'static str],
+            Result<&'static str, &'static str>,
+        );
+        let cases: &[Case] = &[
             ("GET", "/a?b=c", &["x"], Ok("/a?b=c")),
             ("GET", "http://X/a?b", &["x"], Ok("/a?b")),
             ("GET", "http://x:80/a", &["x:80"], Ok("/a")),

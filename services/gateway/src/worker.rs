@@ -25,12 +25,16 @@ use crate::connection::{self, Connection};
 use crate::hop;
 use crate::limit::RateTable;
 use crate::metrics::Metrics;
+use crate::refusal::Refusal;
 use crate::upstream::Upstream;
 
 /// How often kept connections are looked through.
 const UPSTREAM_SWEEP: Duration = Duration::from_secs(1);
 /// After an accept that failed (no file descriptors left, say), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections beyond the limit that are told so at the same time; further ones are just closed.
+const TURNED_AWAY: usize = 100;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -200,8 +204,16 @@ impl Worker {
         // Latency counts for more here than fewer packets.
         let _ = socket.set_nodelay(true);
         let open = self.shared.connections.fetch_add(1, Relaxed);
-        let is_full = open >= self.shared.limits.max_connections;
         let counted = Counted(Arc::clone(&self.shared));
+        let most = self.shared.limits.max_connections;
+        let is_full = open >= most;
+        if open >= most + TURNED_AWAY {
+            // No time for words: each would hold a descriptor.
+            self.shared
+                .metrics
+                .rejected(Refusal::TooManyConnections.code());
+            return;
+        }
         spawn_local(async move {
             let _counted = counted;
             if is_full {

@@ -19,6 +19,7 @@ use super::{Connection, Phase};
 use crate::exchange;
 use crate::record;
 use crate::refusal::Refusal;
+use crate::upstream;
 use crate::worker::Worker;
 
 /// How long, and for how many bytes, what a client still sends is thrown away after the last
@@ -50,6 +51,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAdd
         .max_header_size(limits.max_header_bytes)
         // Times are kept by the worker's clock, at no cost for each request.
         .header_read_timeout(None)
+        .max_buf_size(upstream::BUFFER.max(limits.max_header_bytes))
         // One buffer is cheaper than a list of small ones.
         .writev(false)
         .serve_connection(io, service);

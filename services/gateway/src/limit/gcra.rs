@@ -6,7 +6,7 @@ use crate::settings::Rate;
 const NANOS: u64 = 1_000_000_000;
 
 /// A rate and its burst, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Pace {
     /// Time that one request takes away.
     interval: u64,

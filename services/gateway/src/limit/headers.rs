@@ -43,10 +43,12 @@ impl Policies {
                 HeaderValue::from_str(&parts.join(", ")).ok()
             }
         };
-        // By name, so that a changed table of routes goes on counting where the last one was.
+        // By name and pace: a table that is replaced goes on counting where the last one was, and
+        // a changed limit begins anew. What was used up under the old pace says nothing under the
+        // new one.
         let limit = |scope: &str, pace: Option<Pace>| {
             let mut hasher = DefaultHasher::new();
-            (scope, &class).hash(&mut hasher);
+            (scope, &class, pace).hash(&mut hasher);
             pace.map(|pace| Limit {
                 class: hasher.finish(),
                 pace,

@@ -5,7 +5,7 @@ mod pool;
 mod reply;
 
 pub(crate) use body::{Limits as BodyLimits, RequestBody};
-pub(crate) use pool::Upstream;
+pub(crate) use pool::{BUFFER, Upstream};
 pub(crate) use reply::Reply;
 
 use std::net::SocketAddr;
@@ -50,17 +50,20 @@ pub(crate) async fn send(
     let metrics = &connection.worker.shared.metrics;
     let mut tried: Vec<SocketAddr> = Vec::new();
     let mut repeated = false;
+    let mut why = None;
     for number in 0..ATTEMPTS {
         let Some(picked) = upstream.pick(&tried, repeated) else {
             break;
         };
+        if let Some(why) = why {
+            metrics.retried(why);
+        }
         let address = picked.endpoint().address;
         let may_repeat = !repeated && is_idempotent(request.method());
         let outcome = attempt(
             record, upstream, picked, request, number, deadline, may_repeat,
-        )
-        .await;
-        let (why, again) = match outcome {
+        );
+        let (failed, again) = match outcome.await {
             Ok(response) => return Ok(response),
             Err(Attempt::Final(refusal)) => return Err(refusal),
             Err(Attempt::Refused(again)) => (Retry::Refused, again),
@@ -68,11 +71,13 @@ pub(crate) async fn send(
             Err(Attempt::NoAnswer(Some(again))) => (Retry::NoAnswer, again),
             Err(Attempt::NoAnswer(None)) => return Err(Refusal::UpstreamFailed),
         };
-        repeated |= matches!(why, Retry::NoAnswer);
-        if !matches!(why, Retry::Unsent) {
+        // Kept connections to it were opened to a process that is likely gone.
+        upstream.forget(address);
+        repeated |= matches!(failed, Retry::NoAnswer);
+        if !matches!(failed, Retry::Unsent) {
             tried.push(address);
         }
-        metrics.retried(why);
+        why = Some(failed);
         request = *again;
     }
     Err(if repeated {
@@ -95,10 +100,10 @@ async fn attempt(
     let address = picked.endpoint().address;
     record.upstream = Some(address);
     deadline.insert(Instant::now(), request.headers_mut());
-    let host = address.ip().to_string();
     let span = record.span.client(&ClientRequest {
         method: request.method(),
-        server_address: &host,
+        // By name, not by instance: addresses would make a series of every restart.
+        server_address: upstream.name(),
         server_port: address.port(),
         uri: request.uri(),
         resend_count: number,

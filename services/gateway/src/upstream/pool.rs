@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 use super::RequestBody;
 use crate::config::Service;
 
+/// Most bytes that hyper buffers on one connection.
+pub(crate) const BUFFER: usize = 64 * 1024;
+
 /// One service, as one worker sees it.
 #[derive(Debug)]
 pub(crate) struct Upstream {
@@ -49,6 +52,10 @@ impl Upstream {
             idle: RefCell::default(),
             busy: Cell::new(0),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.service.name
     }
 
     /// An instance that was not tried. With `or_again`, one that was, if there is no other.
@@ -87,6 +94,7 @@ impl Upstream {
         socket.set_nodelay(true)?;
         let (sender, connection) = http1::Builder::new()
             .writev(false)
+            .max_buf_size(BUFFER)
             .handshake(TokioIo::new(socket))
             .await
             .map_err(io::Error::other)?;
@@ -106,6 +114,11 @@ impl Upstream {
             }
         }
         None
+    }
+
+    /// Closes every kept connection to an instance.
+    pub(super) fn forget(&self, address: SocketAddr) {
+        self.idle.borrow_mut().remove(&address);
     }
 
     /// Closes what was not used for long, what the other side closed, what is more than wanted,

@@ -1,10 +1,13 @@
 //! The observatory's own numbers, on its metrics page from the start at zero.
 
-use prometheus::core::Collector;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::otlp::{Outcome, Refusal, Signal, Transport};
-use crate::store::{Stats, Store};
+use crate::store::Store;
 
 /// Spans refused because their trace is too large.
 const TRACE_TOO_LARGE: &str = "trace_too_large";
@@ -14,18 +17,16 @@ pub(crate) struct Meters {
     received: IntCounter,
     accepted: IntCounter,
     rejected: IntCounterVec,
-    evicted_spans: IntCounter,
-    evicted_traces: IntCounter,
     requests: IntCounterVec,
-    bytes: IntGauge,
-    limit: IntGauge,
-    traces: IntGauge,
-    spans: IntGauge,
 }
 
 impl Meters {
-    /// Registers every series, so that each exists before the first event.
-    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    /// Registers every series, so that each exists before the first event; those of the store
+    /// are read from it when the page is asked for.
+    pub(crate) fn register(
+        registry: &Registry,
+        store: &Arc<Store>,
+    ) -> Result<Self, prometheus::Error> {
         let meters = Meters {
             received: counter("spans_received_total", "Spans read from OTLP requests.")?,
             accepted: counter("spans_accepted_total", "Spans put into the store.")?,
@@ -33,8 +34,6 @@ impl Meters {
                 options("spans_rejected_total", "Spans refused, by reason."),
                 &["reason"],
             )?,
-            evicted_spans: counter("spans_evicted_total", "Spans evicted to make room.")?,
-            evicted_traces: counter("traces_evicted_total", "Traces evicted to make room.")?,
             requests: IntCounterVec::new(
                 options(
                     "otlp_requests_total",
@@ -42,10 +41,6 @@ impl Meters {
                 ),
                 &["signal", "transport", "outcome"],
             )?,
-            bytes: gauge("store_bytes", "Bytes held by the store, indexes included.")?,
-            limit: gauge("store_limit_bytes", "Bytes that the store may hold.")?,
-            traces: gauge("traces", "Traces kept.")?,
-            spans: gauge("spans", "Spans kept.")?,
         };
         for reason in Refusal::ALL
             .map(Refusal::reason)
@@ -61,17 +56,12 @@ impl Meters {
                 }
             }
         }
-        let collectors: [Box<dyn Collector>; 10] = [
+        let collectors: [Box<dyn Collector>; 5] = [
             Box::new(meters.received.clone()),
             Box::new(meters.accepted.clone()),
             Box::new(meters.rejected.clone()),
-            Box::new(meters.evicted_spans.clone()),
-            Box::new(meters.evicted_traces.clone()),
             Box::new(meters.requests.clone()),
-            Box::new(meters.bytes.clone()),
-            Box::new(meters.limit.clone()),
-            Box::new(meters.traces.clone()),
-            Box::new(meters.spans.clone()),
+            Box::new(StoreMeters::of(Arc::clone(store))?),
         ];
         for collector in collectors {
             registry.register(collector)?;
@@ -108,30 +98,71 @@ impl Meters {
         let labels = [signal.label(), transport.label(), outcome.label()];
         self.requests.with_label_values(&labels).inc_by(count);
     }
+}
 
-    /// Brings gauges and eviction counters up to the store's state.
-    pub(crate) fn observe(&self, store: &Store) {
-        let Stats {
-            bytes,
-            limit,
-            traces,
+/// The store's own numbers.
+struct StoreMeters {
+    store: Arc<Store>,
+    evicted_spans: IntCounter,
+    evicted_traces: IntCounter,
+    bytes: IntGauge,
+    limit: IntGauge,
+    traces: IntGauge,
+    spans: IntGauge,
+    /// Two pages at once must not both raise a counter by the same evictions.
+    reading: Mutex<()>,
+}
+
+impl StoreMeters {
+    fn of(store: Arc<Store>) -> Result<Self, prometheus::Error> {
+        Ok(StoreMeters {
+            store,
+            evicted_spans: counter("spans_evicted_total", "Spans evicted to make room.")?,
+            evicted_traces: counter("traces_evicted_total", "Traces evicted to make room.")?,
+            bytes: gauge("store_bytes", "Bytes held by the store, indexes included.")?,
+            limit: gauge("store_limit_bytes", "Bytes that the store may hold.")?,
+            traces: gauge("traces", "Traces kept.")?,
+            spans: gauge("spans", "Spans kept.")?,
+            reading: Mutex::new(()),
+        })
+    }
+
+    fn each(&self) -> [&dyn Collector; 6] {
+        let (spans, traces) = (&self.evicted_spans, &self.evicted_traces);
+        [
             spans,
-            evicted_traces,
-            evicted_spans,
-            ..
-        } = store.stats();
-        self.bytes.set(bytes.try_into().unwrap_or(i64::MAX));
-        self.limit.set(limit.try_into().unwrap_or(i64::MAX));
-        self.traces.set(traces.try_into().unwrap_or(i64::MAX));
-        self.spans.set(spans.try_into().unwrap_or(i64::MAX));
-        raise(&self.evicted_traces, evicted_traces);
-        raise(&self.evicted_spans, evicted_spans);
+            traces,
+            &self.bytes,
+            &self.limit,
+            &self.traces,
+            &self.spans,
+        ]
     }
 }
 
-/// The store counts what it evicts; two receivers may report at once, so a lower count is late.
-fn raise(counter: &IntCounter, to: u64) {
-    counter.inc_by(to.saturating_sub(counter.get()));
+impl Collector for StoreMeters {
+    fn desc(&self) -> Vec<&Desc> {
+        self.each().into_iter().flat_map(Collector::desc).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let stats = self.store.stats();
+        self.bytes.set(stats.bytes as i64);
+        self.limit.set(stats.limit as i64);
+        self.traces.set(stats.traces as i64);
+        self.spans.set(stats.spans as i64);
+        for (counter, to) in [
+            (&self.evicted_spans, stats.evicted_spans),
+            (&self.evicted_traces, stats.evicted_traces),
+        ] {
+            counter.inc_by(to.saturating_sub(counter.get()));
+        }
+        self.each()
+            .into_iter()
+            .flat_map(Collector::collect)
+            .collect()
+    }
 }
 
 fn options(name: &str, help: &str) -> Opts {

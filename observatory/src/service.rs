@@ -6,6 +6,7 @@ use std::time::Duration;
 use app::{City, Parts, StartError};
 use utoipa::OpenApi as _;
 
+use crate::jaeger::Queries;
 use crate::meters::Meters;
 use crate::otlp::{Inflight, Ingest, Limits, Listener, Protocol};
 use crate::store::Store;
@@ -50,8 +51,8 @@ impl app::Service for Observatory {
     async fn start(city: City<Settings>) -> Result<Parts, StartError> {
         let settings = city.settings.load();
         let store = Arc::new(Store::new(settings.store_bytes));
-        let meters = Meters::register(city.telemetry.registry()).map_err(StartError::new)?;
-        meters.observe(&store);
+        let registry = city.telemetry.registry();
+        let meters = Meters::register(registry, &store).map_err(StartError::new)?;
         let ingest = Ingest {
             store: Arc::clone(&store),
             meters,
@@ -63,12 +64,13 @@ impl app::Service for Observatory {
         };
         let grpc = listen(&settings.otlp_grpc_listen, Protocol::Grpc, ingest.clone()).await?;
         let http = listen(&settings.otlp_http_listen, Protocol::Http, ingest).await?;
+        let queries = Queries::of(store);
         let overview = web::Overview {
-            store: Arc::clone(&store),
+            queries: queries.clone(),
             otlp_grpc: grpc.address(),
             otlp_http: http.address(),
         };
-        let router = jaeger::router(store)
+        let router = jaeger::router(queries)
             .merge(web::overview(overview))
             .merge(web::assets());
         Ok(Parts::router(router)

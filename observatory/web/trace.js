@@ -96,7 +96,11 @@ class Waterfall {
     this.shown = PAGE;
     this.body = el('div', { role: 'rowgroup' });
     this.more = el('button', { type: 'button', onclick: () => { this.shown += PAGE; this.draw(); } });
-    const ticks = [0, 0.25, 0.5, 0.75, 1].map(part => el('span', {}, duration(part * model.length)));
+    const ticks = [0, 0.25, 0.5, 0.75, 1].map(part => {
+      const tick = el('span', {}, part === 0 ? '0' : duration(part * model.length));
+      tick.style.left = `${100 * part}%`;
+      return tick;
+    });
     const grid = el('div', {
       class: 'grid', role: 'treegrid', 'aria-label': 'Spans of the trace',
       'aria-rowcount': model.rows.length + 1, 'aria-colcount': 2,
@@ -140,8 +144,9 @@ class Waterfall {
     bar.style.width = `${Math.min(width, 100 - from)}%`;
     const time = el('span', { class: 'time' }, duration(span.duration));
     // The text stands where there is room: after the bar, before it, or on its start.
-    if (from + width < 82) time.style.left = `${from + width}%`;
-    else if (from > 18) time.style.right = `${100 - from}%`;
+    const room = matchMedia('(max-width: 640px)').matches ? 40 : 18;
+    if (from + width < 100 - room) time.style.left = `${from + width}%`;
+    else if (from > room) time.style.right = `${100 - from}%`;
     else time.classList.add('inside'), time.style.left = `${from}%`;
     const parent = node.children.length > 0;
     const name = el('span', { class: 'name', role: 'gridcell' },
@@ -149,7 +154,8 @@ class Waterfall {
       el('span', { class: `dot ${this.tint.get(service)}`, 'aria-hidden': 'true' }),
       el('span', { class: 'label', title: `${service} ${span.operationName}` },
         el('b', {}, service), ` ${span.operationName}`),
-      node.failed ? el('span', { class: 'bad' }, 'error') : null);
+      node.failed ? el('span', { class: 'tag bad' }, 'error') : null,
+      node.orphan ? el('span', { class: 'tag dim' }, 'parent missing') : null);
     name.style.paddingLeft = `${8 + 14 * Math.min(node.level - 1, 20)}px`;
     name.querySelector('.twist').addEventListener('click', event => {
       event.stopPropagation();

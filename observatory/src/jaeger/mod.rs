@@ -8,9 +8,11 @@ mod answer;
 mod convert;
 mod duration;
 mod model;
+mod queries;
 mod query;
 mod routes;
 
+pub(crate) use queries::Queries;
 pub(crate) use query::Search;
 pub(crate) use routes::{Api, router};
 

@@ -1,7 +1,6 @@
 //! The routes of the API.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -15,28 +14,29 @@ use utoipa::OpenApi;
 
 use super::answer::{enveloped, failed, pretty, traces};
 use super::model::{Error, Failure, KINDS, ListOfNames, ListOfOperations, ListOfTraces, Operation};
+use super::queries::Queries;
 use super::query::{Pairs, Search, flag};
-use crate::store::{Store, TraceId};
+use crate::store::TraceId;
 
 #[derive(Debug, OpenApi)]
 #[openapi(paths(services, operations_of_service, operations, search, trace))]
 pub(crate) struct Api;
 
-pub(crate) fn router(store: Arc<Store>) -> Router {
+pub(crate) fn router(queries: Queries) -> Router {
     Router::new()
         .route("/api/services", get(services))
         .route("/api/services/{*path}", get(operations_of_service))
         .route("/api/operations", get(operations))
         .route("/api/traces", get(search))
         .route("/api/traces/{id}", get(trace))
-        .with_state(store)
+        .with_state(queries)
 }
 
 /// Names of the services that traces are kept of.
 #[utoipa::path(get, path = "/api/services", tag = "jaeger",
     responses((status = 200, body = ListOfNames)))]
-async fn services(State(store): State<Arc<Store>>) -> Response {
-    let services = store.services();
+async fn services(State(queries): State<Queries>) -> Response {
+    let services = queries.store.services();
     let total = services.len();
     enveloped(services, total)
 }
@@ -47,13 +47,13 @@ async fn services(State(store): State<Arc<Store>>) -> Response {
     params(("service" = String, Path, description = "The service's name")),
     responses((status = 200, body = ListOfNames)))]
 async fn operations_of_service(
-    State(store): State<Arc<Store>>,
+    State(queries): State<Queries>,
     Path(path): Path<String>,
 ) -> Response {
     let Some(service) = path.strip_suffix("/operations") else {
         return failed(StatusCode::NOT_FOUND, "not found");
     };
-    let operations = store.operations(service);
+    let operations = queries.store.operations(service);
     let names: BTreeSet<_> = operations.iter().map(|operation| &operation.name).collect();
     let total = names.len();
     enveloped(names, total)
@@ -66,7 +66,7 @@ async fn operations_of_service(
         ("spanKind" = Option<String>, Query, description = "Only operations of this kind"),
     ),
     responses((status = 200, body = ListOfOperations), (status = 400, body = Failure)))]
-async fn operations(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>) -> Response {
+async fn operations(State(queries): State<Queries>, Query(pairs): Query<Pairs>) -> Response {
     let first = |name: &str| {
         let found = pairs
             .iter()
@@ -79,7 +79,7 @@ async fn operations(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>)
     };
     let kind = first("spanKind");
     let mut operations = Vec::new();
-    for operation in store.operations(service) {
+    for operation in queries.store.operations(service) {
         let span_kind = KINDS
             .get(usize::from(operation.kind))
             .copied()
@@ -111,7 +111,7 @@ async fn operations(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>)
         ("raw" = Option<bool>, Query, description = "Spans as they came, without adjustment"),
     ),
     responses((status = 200, body = ListOfTraces), (status = 400, body = Failure)))]
-async fn search(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>) -> Response {
+async fn search(State(queries): State<Queries>, Query(pairs): Query<Pairs>) -> Response {
     let search = match Search::parse(&pairs, crate::store::now()) {
         Ok(search) => search,
         Err(message) => return failed(StatusCode::BAD_REQUEST, message),
@@ -125,7 +125,7 @@ async fn search(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>) -> 
         let mut errors = Vec::new();
         let mut asked = BTreeSet::new();
         for id in search.trace_ids.into_iter().filter(|id| asked.insert(*id)) {
-            match store.trace(id) {
+            match queries.store.trace(id) {
                 Some(snapshot) => found.push(snapshot),
                 None => errors.push(Error {
                     code: None,
@@ -136,7 +136,7 @@ async fn search(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>) -> 
         }
         return traces(found, raw, errors);
     }
-    match tokio::task::spawn_blocking(move || search.run(&store)).await {
+    match queries.search(search, |found| found).await {
         Ok(found) => traces(found, raw, Vec::new()),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -155,7 +155,7 @@ async fn search(State(store): State<Arc<Store>>, Query(pairs): Query<Pairs>) -> 
         (status = 404, body = Failure),
     ))]
 async fn trace(
-    State(store): State<Arc<Store>>,
+    State(queries): State<Queries>,
     Path(id): Path<String>,
     Query(pairs): Query<Pairs>,
 ) -> Response {
@@ -175,7 +175,7 @@ async fn trace(
         (Ok(raw), Ok(indented)) => (raw, indented),
         (Err(message), _) | (_, Err(message)) => return failed(StatusCode::BAD_REQUEST, message),
     };
-    match store.trace(id) {
+    match queries.store.trace(id) {
         Some(snapshot) if indented => pretty(&snapshot, raw),
         Some(snapshot) => traces(vec![snapshot], raw, Vec::new()),
         None => failed(StatusCode::NOT_FOUND, "trace not found"),

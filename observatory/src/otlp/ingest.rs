@@ -169,7 +169,6 @@ impl Ingest {
         };
         walk::walk(request, &mut batches)?;
         batches.flush();
-        self.meters.observe(&self.store);
         Ok(batches.refused)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::trace::ALLOCATION;
+
 #[derive(Debug, Default)]
 pub(super) struct Postings {
     sequences: VecDeque<u64>,
@@ -47,7 +49,10 @@ impl Postings {
     }
 
     pub(super) fn cost(&self) -> usize {
-        self.sequences.capacity() * size_of::<u64>()
+        match self.sequences.capacity() {
+            0 => 0,
+            capacity => capacity * size_of::<u64>() + ALLOCATION,
+        }
     }
 }
 

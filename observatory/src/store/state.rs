@@ -58,7 +58,7 @@ impl State {
         }
         let most = (self.limit / TRACE_SHARE).min(u32::MAX as usize);
         // An origin or a name as large as a trace's share would be no less of a burden.
-        let fits = origin.resource.len() + origin.scope.len() + origin.service.len() <= most;
+        let fits = origin.len() <= most;
         if !fits {
             appended.refused = spans.len();
             return appended;

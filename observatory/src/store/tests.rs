@@ -322,3 +322,55 @@ fn the_cost_of_a_span_is_small() {
     let overhead = stats.bytes as f64 / stats.spans as f64 - raw.len() as f64;
     assert!(overhead < 90.0, "{overhead} bytes a span beside its own");
 }
+
+#[test]
+fn a_reader_keeps_what_it_took_while_the_trace_grows() {
+    let store = Store::new(1 << 20);
+    store.append(&origin("a"), &[head(1, 1, "first", NOON)]);
+    let alone = store.stats().bytes;
+    let taken = store.trace(TraceId(1)).unwrap();
+    store.append(&origin("b"), &[head(1, 2, "second", NOON)]);
+    assert_eq!(
+        (taken.len(), store.trace(TraceId(1)).unwrap().len()),
+        (1, 2)
+    );
+    assert_eq!(taken.span(0).unwrap().raw, b"first");
+    assert!(store.stats().bytes > alone);
+}
+
+/// Writers and readers at once: every answer is whole, and the sums agree at the end.
+#[test]
+fn searches_run_beside_ingest() {
+    let store = Store::new(256 << 10);
+    let per_writer = 3_000u64;
+    std::thread::scope(|scope| {
+        for writer in 0..3u64 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0..per_writer {
+                    let trace = u128::from(writer) << 64 | u128::from(number + 1);
+                    let heads = [
+                        head(trace, 1, "a", NOON + number),
+                        head(trace, 2, "b", NOON),
+                    ];
+                    store.append(&origin(&format!("service-{writer}")), &heads);
+                }
+            });
+        }
+        for reader in 0..2u64 {
+            let store = &store;
+            scope.spawn(move || {
+                for _ in 0..60 {
+                    let mut found = store.find(of(&format!("service-{reader}"), ""));
+                    while let Some(snapshot) = found.next_where(|span| span.row.span_id.0 == 2) {
+                        assert_eq!(snapshot.spans().count(), 2);
+                    }
+                    assert!(store.stats().bytes <= 256 << 10);
+                }
+            });
+        }
+    });
+    let stats = store.stats();
+    assert_eq!(stats.evicted_spans + stats.spans as u64, 3 * 2 * per_writer);
+    assert_eq!(ids(&store, Filter::default()).len(), stats.traces);
+}

@@ -37,6 +37,16 @@ pub(crate) struct OriginBytes<'a> {
     pub scope_schema_url: &'a [u8],
 }
 
+impl OriginBytes<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.service.len()
+            + self.resource.len()
+            + self.resource_schema_url.len()
+            + self.scope.len()
+            + self.scope_schema_url.len()
+    }
+}
+
 /// Where spans come from, kept once for all spans that share it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Origin {

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use app::Problem;
 use axum::extract::{Query, State};
@@ -13,8 +12,8 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::jaeger::Search;
-use crate::store::{Snapshot, Store, now};
+use crate::jaeger::{Queries, Search};
+use crate::store::{Snapshot, now};
 
 #[derive(Debug, OpenApi)]
 #[openapi(paths(traces, status))]
@@ -23,7 +22,7 @@ pub(crate) struct Api;
 /// What the routes read.
 #[derive(Debug, Clone)]
 pub(crate) struct Overview {
-    pub(crate) store: Arc<Store>,
+    pub(crate) queries: Queries,
     pub(crate) otlp_grpc: SocketAddr,
     pub(crate) otlp_http: SocketAddr,
 }
@@ -115,8 +114,10 @@ async fn traces(
         let title = "The query cannot be read";
         Problem::new(StatusCode::BAD_REQUEST, "invalid_query", title).detail(message)
     })?;
-    let work = move || search.run(&overview.store).iter().map(summary).collect();
-    let traces = tokio::task::spawn_blocking(work)
+    let lines = |found: Vec<Snapshot>| found.iter().map(summary).collect();
+    let traces = overview
+        .queries
+        .search(search, lines)
         .await
         .map_err(Problem::internal)?;
     Ok(Json(Summaries { traces }))
@@ -126,7 +127,7 @@ async fn traces(
 #[utoipa::path(get, path = "/api/observatory/v1/status", tag = "observatory",
     responses((status = 200, body = StoreStatus)))]
 async fn status(State(overview): State<Overview>) -> Json<StoreStatus> {
-    let stats = overview.store.stats();
+    let stats = overview.queries.store.stats();
     Json(StoreStatus {
         traces: stats.traces,
         spans: stats.spans,

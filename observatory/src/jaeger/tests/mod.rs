@@ -25,12 +25,12 @@ struct Sut {
 
 impl Sut {
     fn new() -> Self {
-        let meters = Meters::register(&prometheus::Registry::new()).unwrap();
         let limits = Limits {
             message: 64 << 20,
             read: Duration::from_secs(5),
         };
         let store = Arc::new(Store::new(64 << 20));
+        let meters = Meters::register(&prometheus::Registry::new(), &store).unwrap();
         Sut {
             ingest: Ingest {
                 store,
@@ -60,7 +60,7 @@ impl Sut {
 
     async fn get(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let router = super::router(Arc::clone(&self.ingest.store));
+        let router = super::router(super::Queries::of(Arc::clone(&self.ingest.store)));
         let answer = router.oneshot(request).await.unwrap();
         assert_eq!(
             answer.headers()["content-type"],

@@ -36,7 +36,6 @@ impl<S: Service> Started<S> {
         instance_id: String,
         common: Common,
         own: S::Settings,
-        stopping: &CancellationToken,
     ) -> Result<Self, ServeError> {
         let failed = |cause| ServeError::Start {
             service: S::NAME,
@@ -54,12 +53,10 @@ impl<S: Service> Started<S> {
             Some(client) => Discovery::registry(client.clone()),
             None => Discovery::fixed(fixed_instances(&common.load())),
         };
-        let mut tasks = JoinSet::new();
         // The registry is its own client too, and cannot answer before it has started.
         if S::NAME != REGISTRY {
             steering.first_documents(REGISTRY_PATIENCE).await;
         }
-        steering.spawn(&mut tasks, stopping.clone());
 
         let city = City {
             settings,
@@ -72,19 +69,20 @@ impl<S: Service> Started<S> {
             services: trust.services.clone(),
             service_keys: trust.service_keys.clone(),
             signer,
-            stopping: stopping.clone(),
+            stopping: CancellationToken::new(),
             instance_id,
         };
         let mut parts = S::start(city.clone()).await.map_err(failed)?;
-        Self::listen(city, closed, &mut parts, tasks).await
+        let started = Self::listen(city, closed, &mut parts).await?;
+        Ok(started.follow(steering))
     }
 
     async fn listen(
         city: City<S::Settings>,
         closed: CancellationToken,
         parts: &mut Parts,
-        mut tasks: JoinSet<String>,
     ) -> Result<Self, ServeError> {
+        let mut tasks = JoinSet::new();
         let common = city.common.load();
         let openapi = crate::openapi::<S>().to_pretty_json().unwrap_or_default();
         let admin = Admin::new(city.telemetry.clone(), parts, openapi);
@@ -176,36 +174,36 @@ impl<S: Service> Started<S> {
         Some(lease)
     }
 
+    /// Only once the service listens: the registry follows its own documents.
+    fn follow(mut self, steering: Steering<S::Settings>) -> Self {
+        steering.spawn(&mut self.tasks, self.city.stopping.clone());
+        self
+    }
+
     pub(super) fn ready(&self) -> Ready {
         self.ready.clone()
     }
 
     pub(super) async fn until_stopped(
         mut self,
-        stopping: &CancellationToken,
+        asked: &CancellationToken,
     ) -> Result<(), ServeError> {
         let outcome = tokio::select! {
-            () = stopping.cancelled() => Ok(()),
+            () = asked.cancelled() => Ok(()),
             Some(ended) = self.tasks.join_next() => Err(ended.unwrap_or_else(|error| error.to_string())),
             _ = &mut self.served => Err("public listener".to_owned()),
-        };
-        // A stop may make tasks end before this loop sees the stop itself.
-        let outcome = if stopping.is_cancelled() {
-            Ok(())
-        } else {
-            outcome
         };
         if let Err(what) = &outcome {
             tracing::error!(task = what, "ended early; stopping");
         }
-        self.drain(stopping).await;
+        self.drain().await;
         outcome.map_err(|what| ServeError::Ended {
             service: S::NAME,
             what,
         })
     }
 
-    async fn drain(mut self, stopping: &CancellationToken) {
+    async fn drain(mut self) {
         let common: Arc<Common> = self.city.common.load();
         self.admin.drain();
         // First out of the registry, so that nobody sends what we would refuse.
@@ -213,7 +211,7 @@ impl<S: Service> Started<S> {
             let _ = tokio::time::timeout(REGISTRY_PATIENCE, lease.deregister()).await;
         }
         self.closed.cancel();
-        stopping.cancel();
+        self.city.stopping.cancel();
         let limit = Duration::from_millis(common.drain_timeout_ms);
         if !self.served.is_finished()
             && tokio::time::timeout(limit, &mut self.served).await.is_err()

@@ -179,13 +179,11 @@ pub async fn serve_on<S: Service>(
         }
         .into());
     }
-    let started = Started::<S>::start(telemetry, instance_id, common, own, &stopping).await?;
+    let started = Started::<S>::start(telemetry, instance_id, common, own).await?;
     let ready = started.ready();
     on_ready(&ready);
     tracing::info!(public = %ready.public, admin = %ready.admin, "ready");
-    let outcome = started.until_stopped(&stopping).await;
-    stopping.cancel();
-    outcome
+    started.until_stopped(&stopping).await
 }
 
 fn say(text: &str) -> ExitCode {

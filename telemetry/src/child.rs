@@ -16,8 +16,10 @@ use std::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::DynFilterFn;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -27,7 +29,27 @@ pub fn layer<S>() -> impl Layer<S> + Send + Sync + 'static
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    ChildSpans.with_filter(LevelFilter::INFO)
+    // Never more than "sometimes": after "always" a filter's answer about one event can be taken
+    // for its answer about another (github.com/tokio-rs/tracing/pull/3572).
+    let filter = DynFilterFn::new(|metadata, _| is_wanted(metadata))
+        .with_max_level_hint(LevelFilter::INFO)
+        .with_callsite_filter(|metadata| {
+            if is_wanted(metadata) {
+                Interest::sometimes()
+            } else {
+                Interest::never()
+            }
+        });
+    ChildSpans.with_filter(filter)
+}
+
+fn is_wanted(metadata: &Metadata<'_>) -> bool {
+    let least = if metadata.is_span() {
+        Level::INFO
+    } else {
+        Level::ERROR
+    };
+    *metadata.level() <= least
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,9 +133,6 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if *event.metadata().level() != Level::ERROR {
-            return;
-        }
         let Some(span) = context.event_span(event) else {
             return;
         };

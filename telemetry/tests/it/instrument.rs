@@ -256,3 +256,17 @@ async fn what_the_opentelemetry_context_holds_stays_in_it() {
     })
     .await;
 }
+
+/// A question about one event must not decide about the next span.
+#[tokio::test]
+async fn asking_whether_something_is_enabled_loses_no_span() {
+    let (telemetry, collector) = subscribed("work");
+    call(&telemetry, || async {
+        for _ in 0..3 {
+            assert!(!tracing::enabled!(tracing::Level::TRACE));
+            inner(String::new()).await;
+        }
+    })
+    .await;
+    assert_eq!(collector.spans().await.len(), 4);
+}

@@ -1,0 +1,110 @@
+//! What shoppers do, and how often.
+
+use rand::RngExt;
+use serde::Serialize;
+
+/// One thing that a shopper does: one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Browse,
+    Search,
+    Product,
+    Me,
+    LogIn,
+    SignUp,
+    Refresh,
+}
+
+/// Parts of a thousand. Log-ins and sign-ups are few, as they are in a shop: each costs the users
+/// service a hashed password.
+const MIX: [(Kind, u32); 7] = [
+    (Kind::Browse, 300),
+    (Kind::Search, 300),
+    (Kind::Product, 250),
+    (Kind::Me, 80),
+    (Kind::LogIn, 30),
+    (Kind::SignUp, 20),
+    (Kind::Refresh, 20),
+];
+
+impl Kind {
+    pub(crate) const ALL: [Self; 7] = {
+        let mut all = [Self::Browse; 7];
+        let mut index = 0;
+        while index < 7 {
+            all[index] = MIX[index].0;
+            index += 1;
+        }
+        all
+    };
+
+    pub(crate) fn draw(random: &mut impl rand::Rng) -> Self {
+        let total: u32 = MIX.iter().map(|(_, parts)| parts).sum();
+        let mut at = random.random_range(0..total);
+        for (kind, parts) in MIX {
+            if at < parts {
+                return kind;
+            }
+            at -= parts;
+        }
+        Self::Browse
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Browse => "browse",
+            Self::Search => "search",
+            Self::Product => "product",
+            Self::Me => "me",
+            Self::LogIn => "log_in",
+            Self::SignUp => "sign_up",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// What shoppers look for: Korean and English, one word and two, and what no shop has.
+pub(crate) const QUERIES: [&str; 24] = [
+    "커피",
+    "원두 커피",
+    "텀블러",
+    "우산",
+    "노트북",
+    "무선 이어폰",
+    "운동화",
+    "가방",
+    "책상",
+    "의자",
+    "녹차",
+    "김치",
+    "수건",
+    "충전기",
+    "coffee",
+    "tea",
+    "wireless",
+    "umbrella",
+    "desk lamp",
+    "shoes",
+    "notebook",
+    "kitchen",
+    "unicorn saddle",
+    "무지개 자전거",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn the_mix_is_what_the_table_says() {
+        let mut random = rand::rngs::StdRng::seed_from_u64(7);
+        let draws = 100_000;
+        let mut searches = 0;
+        for _ in 0..draws {
+            searches += u32::from(Kind::draw(&mut random) == Kind::Search);
+        }
+        assert!((29_000..31_000).contains(&searches), "{searches}");
+    }
+}

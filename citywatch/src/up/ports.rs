@@ -1,0 +1,132 @@
+//! Addresses that must be known before anything starts: settled once, kept over every restart.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+
+use anyhow::{Context, Result, bail};
+
+use crate::services::{Entry, Setting};
+
+/// Ports given for "any" come from below the range that the system hands out by itself, so that
+/// nobody takes a service's port while the service restarts.
+const OURS: std::ops::Range<u16> = 20_000..32_000;
+
+/// The settled listeners of one service: setting and address.
+pub(crate) type Listeners = BTreeMap<&'static str, SocketAddr>;
+
+/// What was asked for, and cannot be had.
+struct Taken {
+    message: String,
+}
+
+/// Settles every listener of the services that do not move.
+pub(crate) fn settle<'a>(
+    services: impl Iterator<Item = (&'static Entry, &'a [Setting])>,
+) -> Result<BTreeMap<&'static str, Listeners>> {
+    let mut settled = BTreeMap::new();
+    let mut taken = Vec::new();
+    // Held until all are settled, so that no two get the same.
+    let mut held = Vec::new();
+    for (entry, settings) in services {
+        let mut listeners = Listeners::new();
+        for key in ["listen"].iter().chain(entry.further_listeners) {
+            let wanted = wanted(entry, settings, key);
+            match bind(entry, key, &wanted)? {
+                Ok(listener) => {
+                    listeners.insert(*key, listener.local_addr().context("a listener's address")?);
+                    held.push(listener);
+                }
+                Err(Taken { message }) => taken.push(message),
+            }
+        }
+        settled.insert(entry.name, listeners);
+    }
+    if !taken.is_empty() {
+        bail!("{}", taken.join("\n"));
+    }
+    Ok(settled)
+}
+
+fn wanted(entry: &Entry, settings: &[Setting], key: &str) -> String {
+    settings
+        .iter()
+        .find(|setting| setting.key.name == key)
+        .and_then(|setting| setting.value.as_str())
+        .filter(|address| !address.is_empty())
+        .unwrap_or(entry.default_listen)
+        .to_owned()
+}
+
+fn bind(entry: &Entry, key: &str, wanted: &str) -> Result<Result<TcpListener, Taken>> {
+    let variable = entry.variable(key);
+    let address = wanted
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .with_context(|| format!("{variable}: `{wanted}` is not an address like 127.0.0.1:8080"))?;
+    if address.port() == 0 {
+        return any(address).map(Ok);
+    }
+    match TcpListener::bind(address) {
+        Ok(listener) => Ok(Ok(listener)),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(Err(Taken {
+            message: format!(
+                "{address} is taken, and the {} wants it: stop what listens there, or set \
+                 {variable}={}:0 for any free port",
+                entry.name,
+                address.ip(),
+            ),
+        })),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot listen on {address} (set {variable})"))
+        }
+    }
+}
+
+/// A free port of [`OURS`]; the search starts at random, so that two cities rarely meet.
+fn any(address: SocketAddr) -> Result<TcpListener> {
+    let size = OURS.end - OURS.start;
+    let start = rand::random_range(0..size);
+    (0..size)
+        .map(|step| OURS.start + (start + step) % size)
+        .find_map(|port| TcpListener::bind(SocketAddr::new(address.ip(), port)).ok())
+        .with_context(|| format!("no free port on {} in {OURS:?}", address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::find;
+
+    fn gateway_at(address: &str) -> Vec<Setting> {
+        let entry = find("gateway").unwrap();
+        let mut settings = entry.settings(&app::settings::Sources::default()).unwrap();
+        for setting in &mut settings {
+            if setting.key.name == "listen" {
+                setting.value = address.into();
+            }
+        }
+        settings
+    }
+
+    #[test]
+    fn port_0_becomes_a_port_that_the_system_does_not_hand_out() {
+        let settings = gateway_at("127.0.0.1:0");
+        let settled = settle([(find("gateway").unwrap(), &*settings)].into_iter()).unwrap();
+        assert!(OURS.contains(&settled["gateway"]["listen"].port()));
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_the_setting_that_moves_it() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = gateway_at(&other.local_addr().unwrap().to_string());
+        let error = settle([(find("gateway").unwrap(), &*settings)].into_iter()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("CITYWATCH_GATEWAY__LISTEN=127.0.0.1:0"),
+            "{error}"
+        );
+    }
+}

@@ -69,10 +69,12 @@ async fn access_line(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     tracing::info!(
         target: "access",
-        method = method.as_str(),
-        route = route.as_ref().map_or("", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        duration_ms = start.elapsed().as_secs_f64() * 1e3,
+        {
+            http.request.method = method.as_str(),
+            http.route = route.as_ref().map_or("", MatchedPath::as_str),
+            http.response.status_code = response.status().as_u16(),
+            duration_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
+        },
         "request"
     );
     response

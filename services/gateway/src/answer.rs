@@ -83,8 +83,15 @@ impl Body for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if !self.is_end_stream() && self.record.error.is_none() && self.record.sends_body() {
-            self.record.fail("client_gone");
+        if self.is_end_stream() || self.record.error.is_some() || !self.record.sends_body() {
+            return;
         }
+        let stalled = self.record.connection.is_overdue();
+        let cause = if stalled {
+            "body_timeout"
+        } else {
+            "client_gone"
+        };
+        self.record.fail(cause);
     }
 }

@@ -157,14 +157,7 @@ fn default_routes() -> Vec<RouteRule> {
         route("/api/admin/products", &["POST"], "catalog", Admin),
         route(
             "/api/admin/products/{id}",
-            &["PUT", "PATCH", "DELETE"],
-            "catalog",
-            Admin,
-        ),
-        route("/api/admin/categories", &["POST"], "catalog", Admin),
-        route(
-            "/api/admin/categories/{id}",
-            &["PUT", "PATCH", "DELETE"],
+            &["PUT", "DELETE"],
             "catalog",
             Admin,
         ),

@@ -127,6 +127,11 @@ impl Connection {
         }
     }
 
+    /// The time of the current phase is over.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.get()
+    }
+
     pub(crate) fn linger(&self) {
         self.lingers.set(true);
     }

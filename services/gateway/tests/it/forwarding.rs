@@ -178,6 +178,11 @@ async fn one_connection_carries_many_requests_of_every_kind() {
         );
         client.send("HEAD /known HTTP/1.1\r\nhost: t\r\n\r\n").await;
         assert_eq!(client.head().await, (200, Some("5".to_owned())));
+        // a refusal of HEAD names the length of the problem and does not send it
+        client
+            .send("HEAD /nowhere HTTP/1.1\r\nhost: t\r\n\r\n")
+            .await;
+        assert_eq!(client.head().await.0, 404);
         let chunked = "POST /open HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n\
             3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\ntrailer: x\r\n\r\n";
         assert_eq!(client.say(chunked).await.body, b"abcdefg", "round {round}");

@@ -266,6 +266,18 @@ fn cases() -> Vec<Case> {
             414,
             "target_too_long",
         ),
+        closing(
+            "target that is no text",
+            b"GET /open/\xff\xfe HTTP/1.1\r\nhost: t\r\n\r\n".to_vec(),
+            400,
+            "malformed_request",
+        ),
+        staying(
+            "unknown route, other method",
+            "DELETE /unknown HTTP/1.1\r\nhost: t\r\n\r\n",
+            404,
+            "unknown_route",
+        ),
         // host and target
         closing("no host", "GET /open HTTP/1.1\r\n\r\n", 400, "invalid_host"),
         closing(

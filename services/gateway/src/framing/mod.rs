@@ -6,6 +6,9 @@
 //! pieces. What it does not follow (it lost the thread of the framing) is refused, never
 //! guessed at.
 
+mod chunks;
+
+use chunks::{Chunks, Step};
 use memchr::memchr;
 
 /// Bytes of a header line that must be seen to judge it.
@@ -40,16 +43,7 @@ enum At {
     #[default]
     Head,
     Body(u64),
-    ChunkSize {
-        size: u64,
-        digits: bool,
-        extension: bool,
-    },
-    ChunkData(u64),
-    ChunkEnd,
-    Trailers {
-        line: usize,
-    },
+    Chunked(Chunks),
     Lost,
 }
 
@@ -71,28 +65,29 @@ impl Framing {
     /// Takes the bytes that were just read.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            bytes = match self.at {
+            bytes = match &mut self.at {
                 At::Head => self.head_line(bytes),
                 At::Body(left) => {
-                    let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    let left = left - taken as u64;
-                    self.at = if left == 0 { At::Head } else { At::Body(left) };
+                    let taken = bytes
+                        .len()
+                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= taken as u64;
+                    if *left == 0 {
+                        self.at = At::Head;
+                    }
                     &bytes[taken..]
                 }
-                At::ChunkData(left) => {
-                    let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    let left = left - taken as u64;
-                    self.at = if left == 0 {
-                        At::ChunkEnd
-                    } else {
-                        At::ChunkData(left)
-                    };
-                    &bytes[taken..]
-                }
-                At::ChunkSize { .. } | At::ChunkEnd | At::Trailers { .. } => {
-                    self.chunk_byte(bytes[0]);
-                    &bytes[1..]
-                }
+                At::Chunked(chunks) => match chunks.feed(bytes) {
+                    Step::Goes => return,
+                    Step::Ends(rest) => {
+                        self.at = At::Head;
+                        rest
+                    }
+                    Step::Broken => {
+                        self.lose();
+                        return;
+                    }
+                },
                 At::Lost => return,
             };
         }
@@ -222,82 +217,18 @@ impl Framing {
         }
         self.at = match (fault, head.codings, head.length) {
             (Some(_), _, _) => At::Lost,
-            (None, 1, _) => At::new_chunk(),
+            (None, 1, _) => At::Chunked(Chunks::new()),
             (None, _, Some(length)) if length > 0 => At::Body(length),
             (None, _, _) => At::Head,
         };
     }
 
-    fn chunk_byte(&mut self, byte: u8) {
-        self.at = match (&self.at, byte) {
-            (
-                At::ChunkSize {
-                    size, digits: true, ..
-                },
-                b'\n',
-            ) => match size {
-                0 => At::Trailers { line: 0 },
-                size => At::ChunkData(*size),
-            },
-            (
-                At::ChunkSize {
-                    size,
-                    digits,
-                    extension: false,
-                },
-                byte,
-            ) => match hex(byte) {
-                Some(digit) => match size.checked_mul(16) {
-                    Some(size) => At::ChunkSize {
-                        size: size + digit,
-                        digits: true,
-                        extension: false,
-                    },
-                    None => At::Lost,
-                },
-                None if *digits => At::ChunkSize {
-                    size: *size,
-                    digits: true,
-                    extension: true,
-                },
-                None => At::Lost,
-            },
-            (
-                At::ChunkSize {
-                    size,
-                    digits,
-                    extension: true,
-                },
-                _,
-            ) => At::ChunkSize {
-                size: *size,
-                digits: *digits,
-                extension: true,
-            },
-            (At::ChunkEnd, b'\r') => At::ChunkEnd,
-            (At::ChunkEnd, b'\n') => At::new_chunk(),
-            (At::Trailers { line: 0 }, b'\n') => At::Head,
-            (At::Trailers { .. }, b'\n') => At::Trailers { line: 0 },
-            (At::Trailers { line }, b'\r') => At::Trailers { line: *line },
-            (At::Trailers { line }, _) => At::Trailers {
-                line: line.saturating_add(1),
-            },
-            _ => At::Lost,
-        };
-        if self.at == At::Lost && self.fault.is_none() {
-            // hyper reports the broken body itself; any head after it would be a guess.
-            self.fault = Some((self.heads + 1, Fault::AmbiguousLength));
-        }
-    }
-}
-
-impl At {
-    fn new_chunk() -> Self {
-        At::ChunkSize {
-            size: 0,
-            digits: false,
-            extension: false,
-        }
+    /// A body is not chunked as it should be. hyper reports that itself; any head after it would
+    /// be a guess.
+    fn lose(&mut self) {
+        self.at = At::Lost;
+        let next = self.heads + 1;
+        self.fault.get_or_insert((next, Fault::AmbiguousLength));
     }
 }
 
@@ -314,10 +245,6 @@ fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 fn is_other_version(line: &[u8]) -> bool {
     let word = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     word.starts_with(b"HTTP/") && word != b"HTTP/1.1" && word != b"HTTP/1.0"
-}
-
-fn hex(byte: u8) -> Option<u64> {
-    char::from(byte).to_digit(16).map(u64::from)
 }
 
 #[cfg(test)]
@@ -447,5 +374,58 @@ mod tests {
         in_all_pieces(long.as_bytes(), |framing, size| {
             assert!(framing.is_other_version(), "pieces of {size}");
         });
+    }
+
+    /// Fragments of good and bad requests, put together at random: how the bytes are cut into
+    /// reads must not matter, and nothing panics.
+    #[test]
+    fn how_bytes_are_cut_does_not_matter() {
+        const FRAGMENTS: &[&[u8]] = &[
+            b"GET / HTTP/1.1\r\n",
+            b"POST /x HTTP/1.1\r\n",
+            b"PUT / HTTP/9.9\n",
+            b"host: a\r\n",
+            b"Content-Length: 5\r\n",
+            b"content-length: 0\r\n",
+            b"content-length: x\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"transfer-encoding: gzip\r\n",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b"hello",
+            b"5\r\nhello\r\n",
+            b"0\r\n\r\n",
+            b"a;b=c\r\n0123456789\r\n",
+            b"ffffffffffffffffffff\r\n",
+            b"\0\xff:\t ",
+        ];
+        let mut random = 42_u64;
+        let mut draw = |bound: usize| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(random >> 33).unwrap() % bound
+        };
+        for _ in 0..5_000 {
+            let parts: Vec<&[u8]> = (0..1 + draw(12))
+                .map(|_| FRAGMENTS[draw(FRAGMENTS.len())])
+                .collect();
+            let bytes = parts.concat();
+            let mut whole = Framing::default();
+            whole.feed(&bytes);
+            let mut cut = Framing::default();
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let (piece, later) = rest.split_at(1 + draw(rest.len()));
+                cut.feed(piece);
+                rest = later;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            assert_eq!(whole.heads(), cut.heads(), "{text:?}");
+            assert_eq!(whole.fault, cut.fault, "{text:?}");
+            assert_eq!(whole.at, cut.at, "{text:?}");
+            assert_eq!(whole.other_version, cut.other_version, "{text:?}");
+        }
     }
 }

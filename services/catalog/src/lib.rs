@@ -3,6 +3,7 @@
 //! The rows are the truth; listings and searches are answered from the index, a single product
 //! from its row. It never knows stock, carts or orders.
 
+mod causes;
 mod domain;
 mod http;
 mod metrics;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use app::{City, Parts, Service, StartError};
 use stores::sql::{self, Durability};
 
+use causes::with_causes;
 use metrics::Metrics;
 use search::{Follower, Index};
 use store::Store;
@@ -72,18 +74,34 @@ impl Service for Catalog {
             Durability::Normal,
         )
         .await
-        .map_err(StartError::new)?;
+        .map_err(|error| cannot_start(&error))?;
         let store = Store::new(rows);
-        if settings.seed_products > 0 && store.is_untouched().await.map_err(StartError::new)? {
+        if settings.seed_products > 0
+            && store
+                .is_untouched()
+                .await
+                .map_err(|error| cannot_start(&error))?
+        {
             let products = seed::products(settings.seed, settings.seed_products);
-            let filled = store.fill(&products).await.map_err(StartError::new)?;
+            let filled = store
+                .fill(&products)
+                .await
+                .map_err(|error| cannot_start(&error))?;
             tracing::info!(products = products.len(), filled, "store was empty");
         }
 
-        let metrics = Metrics::register(city.telemetry.registry()).map_err(StartError::new)?;
-        let index = Arc::new(Index::new().map_err(StartError::new)?);
+        let metrics =
+            Metrics::register(city.telemetry.registry()).map_err(|error| cannot_start(&error))?;
+        let index = Arc::new(Index::new().map_err(|error| cannot_start(&error))?);
         let follower = Arc::new(Follower::new(index, store.clone(), metrics.clone()));
-        follower.catch_up().await.map_err(StartError::new)?;
+        follower
+            .catch_up()
+            .await
+            .map_err(|error| cannot_start(&error))?;
+        follower
+            .rest()
+            .await
+            .map_err(|error| cannot_start(&error))?;
 
         let router = http::router(http::Desk {
             store: store.clone(),
@@ -98,10 +116,14 @@ impl Service for Catalog {
         };
         let ready = move || {
             let store = store.clone();
-            async move { store.ping().await.map_err(|error| error.to_string()) }
+            async move { store.ping().await.map_err(|error| with_causes(&error)) }
         };
         Ok(Parts::router(router)
             .ready("store", ready)
             .task("follow", follow))
     }
+}
+
+fn cannot_start(error: &dyn std::error::Error) -> StartError {
+    StartError::new(with_causes(error))
 }

@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Row as _};
 use stores::sql::{ResultExt, Sql, StoreError, Transaction};
 use uuid::Uuid;
 
+use crate::causes::with_causes;
 use crate::domain::{Category, Draft, Localized, Product, Timestamp};
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -259,6 +260,7 @@ fn from_draft(id: Uuid, draft: Draft, version: i64, updated_at: Timestamp) -> Pr
 }
 
 fn change(row: &AnyRow) -> Result<Change, StoreFailure> {
+    let id = id(row)?;
     let deleted: i64 = row.try_get("deleted")?;
     let position: i64 = row.try_get("position")?;
     let current = || {
@@ -267,10 +269,19 @@ fn change(row: &AnyRow) -> Result<Change, StoreFailure> {
             position: u64::try_from(position).map_err(|_| StoreFailure::Column("position"))?,
         })
     };
+    let current = match (deleted == 0).then(current).transpose() {
+        Ok(current) => current,
+        // A newer replica may write what this one does not know, such as a currency. It leaves
+        // that product out and goes on with the others.
+        Err(error) => {
+            tracing::error!(product = %id, error = with_causes(&error), "row cannot be read");
+            None
+        }
+    };
     Ok(Change {
-        id: id(row)?,
+        id,
         revision: row.try_get("revision")?,
-        row: (deleted == 0).then(current).transpose()?,
+        row: current,
     })
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Desk;
 use super::etag::{self, Condition};
+use crate::causes::with_causes;
 use crate::domain::{Draft, Product};
 
 /// Adds a product.
@@ -120,10 +121,7 @@ pub(super) async fn delete(
 /// The change is made, so an index that lags is no reason to tell the admin that it was not.
 async fn show_now(desk: &Desk) {
     if let Err(error) = desk.follower.catch_up().await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "search index lags"
-        );
+        tracing::warn!(error = with_causes(&error), "search index lags");
     }
 }
 

@@ -3,6 +3,7 @@
 use app::Problem;
 use http::{HeaderValue, StatusCode, header};
 
+use crate::causes::with_causes;
 use crate::domain::Invalid;
 use crate::search::{FollowError, IndexError};
 use crate::store::StoreFailure;
@@ -24,7 +25,7 @@ impl From<StoreFailure> for Problem {
             )
             .header(header::ETAG, super::etag::of(current)),
             StoreFailure::Store(error) if error.is_busy() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "store is busy");
+                tracing::warn!(error = with_causes(&error), "store is busy");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "store_busy",
@@ -33,7 +34,7 @@ impl From<StoreFailure> for Problem {
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
             failure @ (StoreFailure::Column(_) | StoreFailure::Store(_)) => {
-                Self::internal(causes(&failure))
+                Self::internal(with_causes(&failure))
             }
         }
     }
@@ -41,13 +42,13 @@ impl From<StoreFailure> for Problem {
 
 impl From<IndexError> for Problem {
     fn from(error: IndexError) -> Self {
-        Self::internal(causes(&error))
+        Self::internal(with_causes(&error))
     }
 }
 
 impl From<FollowError> for Problem {
     fn from(error: FollowError) -> Self {
-        Self::internal(causes(&error))
+        Self::internal(with_causes(&error))
     }
 }
 
@@ -63,16 +64,4 @@ fn unprocessable(code: &'static str, title: &'static str) -> Problem {
 
 pub(super) fn bad_request(code: &'static str, title: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, title)
-}
-
-/// The error and what caused it, for the log.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::{Index, IndexError};
+use crate::causes::with_causes;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreFailure};
 
@@ -73,16 +74,30 @@ impl Follower {
         }
     }
 
+    /// Gives back what only writing needs, until the next change.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub(crate) async fn rest(&self) -> Result<(), FollowError> {
+        let index = Arc::clone(&self.index);
+        Ok(tokio::task::spawn_blocking(move || index.rest()).await??)
+    }
+
     /// Catches up for ever: other replicas edit the same rows, and SQLite tells nobody.
     pub(crate) async fn run(&self, interval: impl Fn() -> Duration) {
+        let mut lags = false;
         loop {
             tokio::time::sleep(interval()).await;
-            if let Err(error) = self.catch_up().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "search index lags"
-                );
+            let failure = self.catch_up().await.err();
+            // Said once at each turn; the metric says how long it lasts.
+            match &failure {
+                Some(error) if !lags => {
+                    tracing::warn!(error = with_causes(error), "search index lags");
+                }
+                None if lags => tracing::info!("search index has caught up"),
+                _ => {}
             }
+            lags = failure.is_some();
         }
     }
 }

@@ -55,9 +55,10 @@ pub enum IndexError {
 /// The index, in memory.
 pub(crate) struct Index {
     reader: IndexReader,
-    /// Kept: it idles cheaply, and each new one would leave its threads' buffers behind in the
-    /// allocator.
-    writer: Mutex<IndexWriter>,
+    tantivy: Tantivy,
+    /// Made by the first change and then kept: each new one would leave its threads' buffers
+    /// behind in the allocator.
+    writer: Mutex<Option<IndexWriter>>,
     fields: Fields,
     id: Field,
     category: Field,
@@ -95,15 +96,10 @@ impl Index {
             .reload_policy(ReloadPolicy::Manual)
             .doc_store_cache_num_blocks(4)
             .try_into()?;
-        let options = IndexWriterOptions::builder()
-            .num_worker_threads(1)
-            .num_merge_threads(1)
-            .memory_budget_per_thread(WRITER_BYTES)
-            .build();
-        let writer = Mutex::new(tantivy.writer_with_options(options)?);
         Ok(Self {
             reader,
-            writer,
+            tantivy,
+            writer: Mutex::new(None),
             fields,
             id,
             category,
@@ -122,12 +118,43 @@ impl Index {
         categories: &[Category],
     ) -> Result<(), IndexError> {
         // What a panic left behind is overwritten: its changes are taken in again.
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = self.write(&mut writer, changes, categories);
+        let mut kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = match kept.as_mut() {
+            Some(writer) => writer,
+            None => kept.insert(self.new_writer()?),
+        };
+        let written = self.write(writer, changes, categories);
         if written.is_err() {
             writer.rollback()?;
         }
         written
+    }
+
+    /// Gives back what only writing needs, 2 MiB and three threads, until the next change: for the
+    /// time after the first build, which may last for ever. Blocks.
+    ///
+    /// # Errors
+    /// Tantivy failed.
+    pub(crate) fn rest(&self) -> Result<(), IndexError> {
+        let kept = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = kept {
+            writer.wait_merging_threads()?;
+            self.reader.reload()?;
+        }
+        Ok(())
+    }
+
+    fn new_writer(&self) -> Result<IndexWriter, IndexError> {
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .num_merge_threads(1)
+            .memory_budget_per_thread(WRITER_BYTES)
+            .build();
+        Ok(self.tantivy.writer_with_options(options)?)
     }
 
     fn write(

@@ -322,3 +322,30 @@ fn replicas_agree_whatever_their_history() {
         assert_eq!(names(&once, &search), names(&often, &search), "{query}");
     }
 }
+
+#[test]
+fn every_product_is_first_under_its_own_name() {
+    let products = seed::products(4, 150);
+    let index = Index::new().unwrap();
+    let changes: Vec<_> = (1..)
+        .zip(products.clone())
+        .map(|(n, product)| added(n, product))
+        .collect();
+    index.apply(&changes, &categories()).unwrap();
+    index.rest().unwrap();
+    for product in products {
+        let squeezed = product.name.ko.replace(' ', "");
+        let shouted = product.name.en.to_uppercase();
+        for query in [&product.name.ko, &product.name.en, &shouted] {
+            let found = index.search(&ask(query)).unwrap();
+            assert_eq!(found.items.first(), Some(&product), "{query}");
+        }
+        let found = index
+            .search(&Search {
+                limit: 150,
+                ..ask(&squeezed)
+            })
+            .unwrap();
+        assert!(found.items.contains(&product), "{squeezed}");
+    }
+}

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message as _;
 use serde_json::Value;
 
-/// A moment for spans to start at: nanoseconds since 1970, an hour and more ago.
+/// A moment for spans to start at, nanoseconds since 1970: noon UTC of 1 January 2026.
 pub(crate) const NOON: u64 = 1_767_268_800_000_000_000;
 
 pub(crate) fn any(value: impl Into<AnyInput>) -> AnyValue {

@@ -1,12 +1,12 @@
 //! Request bodies, read and unpacked within limits.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 
@@ -28,8 +28,8 @@ pub(crate) enum BodyError {
     Slow,
     #[error("the connection broke before the request was whole")]
     Broken,
-    #[error("the request is not valid gzip")]
-    Gzip,
+    #[error("the request cannot be decompressed")]
+    Packed,
     #[error("too many requests are being read at once")]
     Overload,
 }
@@ -147,14 +147,47 @@ where
         .map_err(|_| BodyError::Slow)?
 }
 
-/// Unpacks gzip to at most `limit` bytes, growing with what comes out: a small bomb stays small
-/// until it is refused.
-pub(crate) fn gunzip(packed: &[u8], limit: usize, share: &mut Share) -> Result<Bytes, BodyError> {
+/// How a message is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    None,
+    Gzip,
+    /// What HTTP and gRPC call `deflate`.
+    Zlib,
+}
+
+impl Packing {
+    /// `None`: an encoding that is not known here.
+    pub(crate) fn named(encoding: &[u8]) -> Option<Self> {
+        match encoding.to_ascii_lowercase().as_slice() {
+            b"" | b"identity" => Some(Packing::None),
+            b"gzip" => Some(Packing::Gzip),
+            b"deflate" => Some(Packing::Zlib),
+            _ => None,
+        }
+    }
+
+    /// The message, of at most `limit` bytes. Memory grows with what comes out: a small bomb
+    /// stays small until it is refused.
+    pub(crate) fn unpack(
+        self,
+        packed: &Bytes,
+        limit: usize,
+        share: &mut Share,
+    ) -> Result<Bytes, BodyError> {
+        match self {
+            Packing::None => Ok(packed.clone()),
+            Packing::Gzip => inflate(MultiGzDecoder::new(&packed[..]), limit, share),
+            Packing::Zlib => inflate(ZlibDecoder::new(&packed[..]), limit, share),
+        }
+    }
+}
+
+fn inflate(mut decoder: impl Read, limit: usize, share: &mut Share) -> Result<Bytes, BodyError> {
     let mut unpacked = Vec::new();
-    let mut decoder = MultiGzDecoder::new(packed);
     let mut piece = [0; 16 * 1024];
     loop {
-        match decoder.read(&mut piece).map_err(|_| BodyError::Gzip)? {
+        match decoder.read(&mut piece).map_err(|_| BodyError::Packed)? {
             0 => return Ok(unpacked.into()),
             length if unpacked.len() + length > limit => return Err(BodyError::TooLarge(limit)),
             length => {

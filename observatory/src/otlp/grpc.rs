@@ -12,7 +12,7 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
 
 use super::answer::{AnswerBody, Code, export_response, full, status};
-use super::body::{self, BodyError};
+use super::body::{self, BodyError, Packing};
 use super::ingest::{Ingest, Outcome, Refused, Rejection, Signal, Transport};
 
 /// One byte that says whether the message is compressed, four for its length.
@@ -41,7 +41,7 @@ impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         let message = rejection.to_string();
         let code = match rejection {
-            Rejection::Malformed(_) | Rejection::Body(BodyError::Gzip | BodyError::Broken) => {
+            Rejection::Malformed(_) | Rejection::Body(BodyError::Packed | BodyError::Broken) => {
                 Code::InvalidArgument
             }
             // Without RetryInfo: the same request would be too large again.
@@ -115,17 +115,13 @@ where
     if request.method() != Method::POST {
         return Err(Failure::new(Code::Unimplemented, "calls are POST requests"));
     }
-    let gzip = match request
+    let encoding = request
         .headers()
         .get("grpc-encoding")
-        .map(HeaderValue::as_bytes)
-    {
-        None | Some(b"identity") => false,
-        Some(b"gzip") => true,
-        Some(_) => {
-            let message = "the compression is not supported, use gzip or none";
-            return Err(Failure::new(Code::Unimplemented, message));
-        }
+        .map_or(&[][..], HeaderValue::as_bytes);
+    let Some(packing) = Packing::named(encoding) else {
+        let message = "the compression is not supported, use gzip, deflate or none";
+        return Err(Failure::new(Code::Unimplemented, message));
     };
     let limits = ingest.limits;
     if signal != Signal::Traces {
@@ -138,11 +134,12 @@ where
     let most = limits.message.saturating_add(PREFIX);
     let framed = body::read(request.into_body(), limits, most, &mut share).await;
     let (message, compressed) = unframe(framed.map_err(Rejection::from)?, limits.message)?;
-    if compressed && !gzip {
+    if compressed && packing == Packing::None {
         let message = "the message is compressed but grpc-encoding does not say how";
         return Err(Failure::new(Code::Internal, message));
     }
-    Ok(ingest.traces(message, compressed, share).await?)
+    let packing = if compressed { packing } else { Packing::None };
+    Ok(ingest.traces(message, packing, share).await?)
 }
 
 /// The one message of a unary call.
@@ -191,7 +188,7 @@ fn failed(failure: &Failure) -> Response<AnswerBody> {
     if failure.code == Code::Unimplemented {
         headers.insert(
             "grpc-accept-encoding",
-            HeaderValue::from_static("identity,gzip"),
+            HeaderValue::from_static("identity,gzip,deflate"),
         );
     }
     if failure.retry {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::answer::{AnswerBody, Code, export_response, full, status};
-use super::body::{self, BodyError};
+use super::body::{self, BodyError, Packing};
 use super::ingest::{Ingest, Outcome, Refused, Rejection, Signal, Transport};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
@@ -59,8 +59,9 @@ where
         let message = "415 unsupported media type, supported: [application/x-protobuf]";
         return Err(Box::new(text(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)));
     }
-    let Some(gzip) = is_gzip(request.headers()) else {
-        let message = "415 unsupported content encoding, supported: [gzip, identity]";
+    let encoding = request.headers().get(CONTENT_ENCODING);
+    let Some(packing) = Packing::named(encoding.map_or(&[][..], HeaderValue::as_bytes)) else {
+        let message = "415 unsupported content encoding, supported: [gzip, deflate, identity]";
         return Err(Box::new(text(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)));
     };
     let limits = ingest.limits;
@@ -71,7 +72,7 @@ where
         }
         let mut share = ingest.inflight.share();
         let message = body::read(request.into_body(), limits, limits.message, &mut share).await?;
-        ingest.traces(message, gzip, share).await
+        ingest.traces(message, packing, share).await
     };
     taken
         .await
@@ -88,24 +89,9 @@ fn is_protobuf(headers: &HeaderMap) -> bool {
     media.eq_ignore_ascii_case("application/x-protobuf")
 }
 
-/// `None`: an encoding that is not known here.
-fn is_gzip(headers: &HeaderMap) -> Option<bool> {
-    match headers
-        .get(CONTENT_ENCODING)
-        .map(|value| value.as_bytes().to_ascii_lowercase())
-    {
-        None => Some(false),
-        Some(encoding) => match &encoding[..] {
-            b"" | b"identity" => Some(false),
-            b"gzip" => Some(true),
-            _ => None,
-        },
-    }
-}
-
 fn rejected(rejection: Rejection) -> Response<AnswerBody> {
     let (http, code) = match rejection {
-        Rejection::Malformed(_) | Rejection::Body(BodyError::Gzip | BodyError::Broken) => {
+        Rejection::Malformed(_) | Rejection::Body(BodyError::Packed | BodyError::Broken) => {
             (StatusCode::BAD_REQUEST, Code::InvalidArgument)
         }
         Rejection::Body(BodyError::TooLarge(_)) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::body::{BodyError, Inflight, Limits, Share, gunzip};
+use super::body::{BodyError, Inflight, Limits, Packing, Share};
 use super::walk::{self, Refusal, Sink};
 use super::wire::Malformed;
 use crate::meters::Meters;
@@ -139,35 +139,40 @@ impl Ingest {
     pub(crate) async fn traces(
         &self,
         request: Bytes,
-        gzip: bool,
+        packing: Packing,
         mut share: Share,
     ) -> Result<Refused, Rejection> {
-        if request.len() <= INLINE / if gzip { 8 } else { 1 } {
-            return self.take(&request, gzip, &mut share);
+        // Unpacked, a request is some eight times as large.
+        let inline = if packing == Packing::None {
+            INLINE
+        } else {
+            INLINE / 8
+        };
+        if request.len() <= inline {
+            return self.take(&request, packing, &mut share);
         }
         let this = self.clone();
-        let work = move || this.take(&request, gzip, &mut share);
+        let work = move || this.take(&request, packing, &mut share);
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Rejection::Internal)?
     }
 
-    fn take(&self, request: &Bytes, gzip: bool, share: &mut Share) -> Result<Refused, Rejection> {
-        let unpacked;
-        let request = if gzip {
-            unpacked = gunzip(request, self.limits.message, share)?;
-            &unpacked
-        } else {
-            request
-        };
-        walk::check(request)?;
+    fn take(
+        &self,
+        request: &Bytes,
+        packing: Packing,
+        share: &mut Share,
+    ) -> Result<Refused, Rejection> {
+        let request = packing.unpack(request, self.limits.message, share)?;
+        walk::check(&request)?;
         let mut batches = Batches {
             ingest: self,
             origin: None,
             spans: Vec::with_capacity(BATCH),
             refused: Refused::default(),
         };
-        walk::walk(request, &mut batches)?;
+        walk::walk(&request, &mut batches)?;
         batches.flush();
         Ok(batches.refused)
     }

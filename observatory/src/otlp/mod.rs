@@ -15,6 +15,8 @@ mod value;
 mod walk;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use body::Packing;
 pub(crate) use body::{Inflight, Limits};
 pub(crate) use ingest::{Ingest, Outcome, Signal, Transport};
 pub(crate) use listen::{Listener, Protocol};

@@ -37,7 +37,10 @@ async fn gzip_is_unpacked_and_other_compressions_are_refused() {
     assert_eq!(sut.json("/api/services").await["data"], json!(["shop"]));
     let refused = sut.exchange(with("zstd", 1)).await;
     assert_eq!(refused.status, Some(12));
-    assert_eq!(refused.headers["grpc-accept-encoding"], "identity,gzip");
+    assert_eq!(
+        refused.headers["grpc-accept-encoding"],
+        "identity,gzip,deflate"
+    );
     assert_eq!(sut.exchange(with("identity", 1)).await.status, Some(13));
     let mut damaged = grpc_request(TRACES, framed(1, &message[..message.len() - 9]));
     damaged

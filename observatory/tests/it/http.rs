@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::samples::{NOON, encoded, span};
-use crate::sut::{Sut, gzip};
+use crate::sut::{Sut, deflate, gzip};
 
 fn sample() -> Vec<u8> {
     encoded("shop", vec![span(1, 1, 0, "root", NOON, 90)])
@@ -39,7 +39,7 @@ async fn an_exported_trace_can_be_read_at_once() {
 #[tokio::test]
 async fn media_types_and_encodings_are_read_as_the_specification_says() {
     let sut = Sut::start().await;
-    let cases: [(&str, &str, Vec<u8>, u16); 9] = [
+    let cases: [(&str, &str, Vec<u8>, u16); 10] = [
         ("application/x-protobuf", "", sample(), 200),
         (
             "Application/X-Protobuf; charset=x",
@@ -49,6 +49,7 @@ async fn media_types_and_encodings_are_read_as_the_specification_says() {
         ),
         ("application/x-protobuf", "gzip", gzip(&sample()), 200),
         ("application/x-protobuf", "GZIP", gzip(&sample()), 200),
+        ("application/x-protobuf", "deflate", deflate(&sample()), 200),
         ("application/x-protobuf", "br", sample(), 415),
         ("application/x-protobuf", "gzip", sample(), 400),
         ("application/json", "", sample(), 415),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::meters::Meters;
-use crate::otlp::{Inflight, Ingest, Limits};
+use crate::otlp::{Inflight, Ingest, Limits, Packing};
 use crate::samples::{NOON, attribute, failed, request, resource_spans, span};
 use crate::store::Store;
 
@@ -48,7 +48,7 @@ impl Sut {
             let bytes = request.encode_to_vec().into();
             assert_eq!(
                 sut.ingest
-                    .traces(bytes, false, share)
+                    .traces(bytes, Packing::None, share)
                     .await
                     .unwrap()
                     .spans(),

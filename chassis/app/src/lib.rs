@@ -20,6 +20,7 @@ mod parts;
 mod problem;
 mod public;
 mod run;
+mod timestamp;
 
 pub mod auth;
 pub mod extract;
@@ -35,6 +36,7 @@ pub use parts::{Parts, StartError};
 pub use problem::{Problem, ProblemBody};
 pub use run::{Options, Ready, ServeError, main, run, serve_on, serve_with};
 pub use settings::{Common, Live};
+pub use timestamp::Timestamp;
 
 use std::future::Future;
 

@@ -132,6 +132,11 @@ impl Town {
             ("data_dir", json!(self.folder())),
             ("operator_token", json!(self.operator_token())),
             ("service_key_file", json!(own_key)),
+            // What services say while a test passes is of no use to its reader.
+            (
+                "log",
+                json!(std::env::var("RUST_LOG").unwrap_or("off".to_owned())),
+            ),
             ("drain_timeout_ms", json!(1000)),
             ("telemetry_shutdown_ms", json!(200)),
         ] {

@@ -152,7 +152,7 @@ impl Store {
         )
         .bind(document.name.as_str())
         .bind(to_sql(document.version))
-        .bind(document.updated_at.as_micros())
+        .bind(document.updated_at.micros())
         .bind(document.updated_by.as_str())
         .bind(json)
         .execute(&mut **tx);

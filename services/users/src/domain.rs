@@ -5,11 +5,10 @@ mod member;
 mod name;
 mod password;
 mod refresh_token;
-mod timestamp;
 
+pub(crate) use app::Timestamp;
 pub(crate) use email::Email;
 pub(crate) use member::{Member, MemberId, Role};
 pub(crate) use name::Name;
 pub(crate) use password::Password;
 pub(crate) use refresh_token::{RefreshToken, TokenHash};
-pub(crate) use timestamp::Timestamp;

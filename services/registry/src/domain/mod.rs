@@ -5,8 +5,8 @@ mod document;
 mod instance;
 mod leases;
 mod name;
-mod timestamp;
 
+pub(crate) use app::Timestamp;
 pub(crate) use document::{
     Document, Expect, InvalidDocument, MAX_DOCUMENTS, MEMBER_KEYS, SERVICE_KEYS, check_value,
     is_protected,
@@ -14,4 +14,3 @@ pub(crate) use document::{
 pub(crate) use instance::{Instance, InvalidInstance};
 pub(crate) use leases::{Count, InstanceState, Leases, Limits, Listed, Readiness, Refused, View};
 pub(crate) use name::{InvalidName, Name};
-pub(crate) use timestamp::Timestamp;

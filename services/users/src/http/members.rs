@@ -49,7 +49,7 @@ impl From<&Member> for Profile {
             email: member.email.as_str().to_owned(),
             name: member.name.as_str().to_owned(),
             roles: member.role.names().to_vec(),
-            created_at: member.created_at.rfc3339(),
+            created_at: member.created_at.to_string(),
         }
     }
 }

@@ -157,7 +157,7 @@ impl Worker {
     }
 
     /// Keeps a connection in the list as long as the guard lives.
-    pub(crate) fn list(self: &Rc<Self>, connection: &Rc<Connection>) -> Listed {
+    fn list(self: &Rc<Self>, connection: &Rc<Connection>) -> Listed {
         let id = self.next_connection.get();
         self.next_connection.set(id + 1);
         self.connections
@@ -214,21 +214,25 @@ impl Worker {
                 .rejected(Refusal::TooManyConnections.code());
             return;
         }
-        spawn_local(async move {
-            let _counted = counted;
-            if is_full {
+        if is_full {
+            spawn_local(async move {
                 connection::turn_away(worker, socket, peer).await;
-            } else {
-                connection::serve(worker, socket, peer).await;
-            }
+                drop(counted);
+            });
+            return;
+        }
+        let connection = Rc::new(Connection::new(worker, peer));
+        // From here on a drain waits for it.
+        let listed = self.list(&connection);
+        spawn_local(async move {
+            connection::serve(connection, socket).await;
+            drop((listed, counted));
         });
     }
 
     /// Lets what is under way end, for as long as the settings say.
     async fn drain(&self) {
         self.draining.set(true);
-        // Connections that were accepted last are listed by their first poll.
-        tokio::task::yield_now().await;
         for connection in self.connections.borrow().values() {
             connection.wake();
         }
@@ -311,7 +315,7 @@ impl Local {
 
 /// A place in the list of connections.
 #[derive(Debug)]
-pub(crate) struct Listed {
+struct Listed {
     worker: Rc<Worker>,
     id: u64,
 }

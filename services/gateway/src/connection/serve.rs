@@ -37,15 +37,13 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr) {
-    let connection = Rc::new(Connection::new(Rc::clone(&worker), peer));
-    let _listed = worker.list(&connection);
+pub(crate) async fn serve(connection: Rc<Connection>, socket: TcpStream) {
     let io = TokioIo::new(Watched::new(socket, Rc::clone(&connection)));
     let service = {
         let connection = Rc::clone(&connection);
         service_fn(move |request| exchange::answer(Rc::clone(&connection), request))
     };
-    let limits = &worker.shared.limits;
+    let limits = connection.worker.shared.limits;
     let mut http = http1::Builder::new()
         .max_headers(limits.max_headers)
         .max_header_size(limits.max_header_bytes)
@@ -99,7 +97,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAdd
 
 /// Answers a connection that there is no room for.
 pub(crate) async fn turn_away(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr) {
-    let connection = Connection::new(Rc::clone(&worker), peer);
+    let connection = Connection::new(worker, peer);
     let answer = record::refuse_unparsed(&Rc::new(connection), &Refusal::TooManyConnections);
     let _ = say_last(socket, &answer).await;
 }

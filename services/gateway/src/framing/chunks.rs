@@ -65,38 +65,13 @@ impl Chunks {
         Some(match (self, byte) {
             (
                 Self::Size {
-                    size: 0,
-                    digits: true,
-                    ..
-                },
-                b'\n',
-            ) => Self::Trailers { line: 0 },
-            (
-                Self::Size {
                     size, digits: true, ..
                 },
                 b'\n',
-            ) => Self::Data(*size),
-            (
-                Self::Size {
-                    size,
-                    digits,
-                    extension: false,
-                },
-                byte,
-            ) => match char::from(byte).to_digit(16) {
-                Some(digit) => Self::Size {
-                    size: size.checked_mul(16)? + u64::from(digit),
-                    digits: true,
-                    extension: false,
-                },
-                None if *digits => Self::Size {
-                    size: *size,
-                    digits: true,
-                    extension: true,
-                },
-                None => return None,
-            },
+            ) if *size > 0 => Self::Data(*size),
+            (Self::Size { digits: true, .. } | Self::Trailers { .. }, b'\n') => {
+                Self::Trailers { line: 0 }
+            }
             (
                 Self::Size {
                     size,
@@ -109,9 +84,21 @@ impl Chunks {
                 digits: *digits,
                 extension: true,
             },
+            (Self::Size { size, digits, .. }, byte) => match char::from(byte).to_digit(16) {
+                Some(digit) => Self::Size {
+                    size: size.checked_mul(16)? + u64::from(digit),
+                    digits: true,
+                    extension: false,
+                },
+                None if *digits => Self::Size {
+                    size: *size,
+                    digits: true,
+                    extension: true,
+                },
+                None => return None,
+            },
             (Self::End, b'\r') => Self::End,
             (Self::End, b'\n') => Self::new(),
-            (Self::Trailers { .. }, b'\n') => Self::Trailers { line: 0 },
             (Self::Trailers { line }, b'\r') => Self::Trailers { line: *line },
             (Self::Trailers { line }, _) => Self::Trailers {
                 line: line.saturating_add(1),

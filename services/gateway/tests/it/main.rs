@@ -8,6 +8,7 @@ mod forwarding;
 mod hostile;
 mod lifecycle;
 mod live;
+mod pages;
 mod rates;
 mod raw;
 mod retries;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::DataArgument;
 use crate::registry::client;
+use crate::terminal::outln;
 
 /// A document that another changes at the same moment is read again this often.
 const ATTEMPTS: usize = 5;
@@ -57,12 +58,15 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
         Action::List => {
             let documents = registry.list().await.map_err(explain)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&documents)?);
+                outln!("{}", serde_json::to_string_pretty(&documents)?);
             } else {
                 for document in documents {
-                    println!(
+                    outln!(
                         "{:<20} version {:<4} {} by {}",
-                        document.name, document.version, document.updated_at, document.updated_by
+                        document.name,
+                        document.version,
+                        document.updated_at,
+                        document.updated_by
                     );
                 }
             }
@@ -82,18 +86,21 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
             if json {
                 show(&document, true)?;
             } else {
-                println!("{} is now version {}", document.name, document.version);
+                outln!("{} is now version {}", document.name, document.version);
             }
         }
         Action::History { name } => {
             let versions = registry.history(&name).await.map_err(explain)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&versions)?);
+                outln!("{}", serde_json::to_string_pretty(&versions)?);
             } else {
                 for document in versions {
-                    println!(
+                    outln!(
                         "{:>4}  {}  {:<12} {}",
-                        document.version, document.updated_at, document.updated_by, document.value
+                        document.version,
+                        document.updated_at,
+                        document.updated_by,
+                        document.value
                     );
                 }
             }
@@ -104,10 +111,10 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
 
 fn show(document: &Document, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(document)?);
+        outln!("{}", serde_json::to_string_pretty(document)?);
     } else {
-        println!("# {} version {}", document.name, document.version);
-        println!("{}", serde_json::to_string_pretty(&document.value)?);
+        outln!("# {} version {}", document.name, document.version);
+        outln!("{}", serde_json::to_string_pretty(&document.value)?);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::DataArgument;
+use crate::terminal::outln;
 use crate::up::control::{Request, ask};
 
 /// Take a service of the running city down and keep it down.
@@ -39,7 +40,7 @@ pub(crate) async fn hold(arguments: Hold) -> Result<ExitCode> {
         },
     )
     .await?;
-    println!(
+    outln!(
         "down: {}; `citywatch release {name}` lets it run again",
         held.join(", ")
     );
@@ -49,6 +50,6 @@ pub(crate) async fn hold(arguments: Hold) -> Result<ExitCode> {
 pub(crate) async fn release(arguments: Release) -> Result<ExitCode> {
     let Release { name, data } = arguments;
     let released = ask(&data.dir()?, &Request::Release { name }).await?;
-    println!("ready: {}", released.join(", "));
+    outln!("ready: {}", released.join(", "));
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,6 @@
 //! It knows every service and is known by none. It holds no domain rule and stores nothing but
 //! what a city needs to start: keys, a token, addresses.
 
-// This is where the project speaks to people and scripts.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 mod city;
 mod config;
 mod data_dir;
@@ -26,7 +23,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use data_dir::DataDir;
-use terminal::Paint;
+use terminal::{Paint, Screen};
 
 #[derive(Parser, Debug)]
 #[command(
@@ -87,7 +84,7 @@ fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{} {error:#}", Paint::stderr().red("error:"));
+            Screen::new().note(&format!("{} {error:#}", Paint::stderr().red("error:")));
             ExitCode::FAILURE
         }
     }

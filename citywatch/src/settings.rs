@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::services::{self, Entry, SERVICES, Setting, variable};
-use crate::terminal::Paint;
+use crate::terminal::{Paint, out, outln};
 
 /// Show every setting: what it does, its default, how to change it.
 #[derive(Args, Debug)]
@@ -43,7 +43,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode> {
             .iter()
             .map(|(entry, settings)| (entry.name.to_owned(), as_json(entry, settings)))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        outln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(ExitCode::SUCCESS);
     }
     let paint = Paint::stdout();
@@ -52,7 +52,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode> {
         && let Some((_, settings)) = sections.first()
     {
         let shared = settings.iter().filter(|setting| setting.shared);
-        print!(
+        out!(
             "{}",
             as_toml("city", "for every service at once", shared, paint)
         );
@@ -60,7 +60,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode> {
     for (entry, settings) in &sections {
         let wanted = |setting: &&Setting| !setting.shared || arguments.service.is_some();
         let shown = settings.iter().filter(wanted);
-        print!("{}", as_toml(entry.name, entry.about, shown, paint));
+        out!("{}", as_toml(entry.name, entry.about, shown, paint));
     }
     Ok(ExitCode::SUCCESS)
 }

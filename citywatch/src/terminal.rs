@@ -68,6 +68,30 @@ impl Paint {
     }
 }
 
+/// Data for standard output. Whoever closes it early (`| head`) has seen enough.
+pub(crate) fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    if stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .is_err()
+    {
+        std::process::exit(0);
+    }
+}
+
+/// `print!`, for a reader that may go away.
+macro_rules! out {
+    ($($text:tt)*) => { $crate::terminal::print(&format!($($text)*)) };
+}
+
+/// `println!`, for a reader that may go away.
+macro_rules! outln {
+    ($($text:tt)*) => { $crate::terminal::print(&(format!($($text)*) + "\n")) };
+}
+
+pub(crate) use {out, outln};
+
 /// Columns of the terminal on standard output; 100 where there is none.
 pub(crate) fn width() -> usize {
     const WITHOUT_TERMINAL: usize = 100;

@@ -303,6 +303,8 @@ async fn listed(
         .as_array()
         .into_iter()
         .flatten()
+        // Those that fell silent are kept for Prometheus, and called by nobody.
+        .filter(|instance| instance["state"] == "up")
         .filter_map(|instance| instance["address"].as_str().map(ToOwned::to_owned))
         .collect();
     addresses.sort_unstable();

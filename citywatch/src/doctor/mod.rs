@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::DataArgument;
-use crate::terminal::{Paint, bytes};
+use crate::terminal::{Paint, bytes, out, outln};
 use memory::Memory;
 
 /// Say what is missing or unwell, and what to do.
@@ -100,9 +100,9 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
         memory,
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", text(&report, Paint::stdout()));
+        out!("{}", text(&report, Paint::stdout()));
     }
     Ok(if well {
         ExitCode::SUCCESS

@@ -21,7 +21,7 @@ pub(crate) use schedule::{parse_duration, parse_rate};
 pub(crate) use tally::Report;
 
 use crate::DataArgument;
-use crate::terminal::Screen;
+use crate::terminal::{Screen, out, outln};
 use request::Shoppers;
 use schedule::{Schedule, pace};
 use tally::{Outcome, Tally};
@@ -98,9 +98,9 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
     });
     let report = run(load, &screen, true, stop).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&report)?);
+        outln!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{report}");
+        out!("{report}");
     }
     if report.requests > 0 && report.requests == report.errors {
         screen.note("nothing was answered as expected: is the city up? `citywatch doctor` says");

@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::DataArgument;
 use crate::load::parse_duration;
-use crate::terminal::{Paint, Screen, width};
+use crate::terminal::{Paint, Screen, out, outln, width};
 
 /// Draw one trace as a waterfall.
 #[derive(Args, Debug)]
@@ -56,9 +56,9 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     };
     if arguments.json {
-        println!("{}", found.raw);
+        outln!("{}", found.raw);
     } else {
-        print!(
+        out!(
             "{}",
             waterfall::draw(&found.tree(), width(), Paint::stdout())
         );

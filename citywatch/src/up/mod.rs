@@ -27,7 +27,7 @@ use crate::city::CityState;
 use crate::data_dir::DataDir;
 use crate::load::{self, Load, parse_rate};
 use crate::services::{self, Stage};
-use crate::terminal::{Paint, Screen};
+use crate::terminal::{Paint, Screen, out, outln};
 use board::{Board, Processes, Status};
 use output::Output;
 use plan::{Plan, Secrets, parse_replicas, plan};
@@ -116,10 +116,10 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
             processes: &processes,
             first_admin: first_admin.as_ref(),
         };
-        println!("{}", serde_json::to_string(&report)?);
+        outln!("{}", serde_json::to_string(&report)?);
     } else {
         let paint = Paint::stdout();
-        print!(
+        out!(
             "{}",
             ready::table(
                 took,

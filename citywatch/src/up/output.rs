@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout};
@@ -92,6 +93,7 @@ impl Output {
             .map_err(|error| self.event(process, &format!("log {}: {error}", log.display())))
             .ok();
         let mut last = None;
+        let mut flow = Flow::new();
         while let Some((stream, line)) = lines.recv().await {
             if let Some(Err(error)) = file.as_mut().map(|file| file.append(&line)) {
                 self.event(process, &format!("log {}: {error}", log.display()));
@@ -105,7 +107,7 @@ impl Output {
                     process.admin = ready.admin;
                     process.died = None;
                 });
-            } else if let Some(said) = self.show(process, stream, line) {
+            } else if let Some(said) = self.show(process, stream, line, &mut flow) {
                 last = Some(said);
             }
         }
@@ -113,7 +115,7 @@ impl Output {
     }
 
     /// Shows what is to be shown; gives back what may be last words.
-    fn show(&self, process: &str, stream: Stream, line: &[u8]) -> Option<String> {
+    fn show(&self, process: &str, stream: Stream, line: &[u8], flow: &mut Flow) -> Option<String> {
         let paint = self.screen.paint();
         let name = paint.bold(&format!("{process:<13}"));
         let said = readable(line, Shown::Errors, Paint::plain()).or_else(|| {
@@ -121,10 +123,49 @@ impl Output {
             plain.then(|| String::from_utf8_lossy(line).into_owned())
         });
         let shown = readable(line, self.shown(), paint).or_else(|| said.clone());
-        if let Some(text) = shown {
+        if let Some(text) = shown
+            && let Some(withheld) = flow.passes(self.verbose, Instant::now())
+        {
+            if withheld > 0 {
+                let more = format!("{withheld} more such lines are in its log");
+                self.screen.note(&format!("{name} {}", paint.dim(&more)));
+            }
             self.screen.note(&format!("{name} {text}"));
         }
         said
+    }
+}
+
+/// How much of one process a person is shown: what fails, fails at the rate of the traffic.
+struct Flow {
+    second: Instant,
+    shown: u32,
+    withheld: u64,
+}
+
+impl Flow {
+    const A_SECOND: u32 = 5;
+
+    fn new() -> Self {
+        Self {
+            second: Instant::now(),
+            shown: 0,
+            withheld: 0,
+        }
+    }
+
+    /// Whether a line is to be shown, and how many were not since the last one.
+    fn passes(&mut self, all: bool, now: Instant) -> Option<u64> {
+        if now.duration_since(self.second) >= Duration::from_secs(1) {
+            self.second = now;
+            self.shown = 0;
+        }
+        if !all && self.shown >= Self::A_SECOND {
+            self.withheld += 1;
+            return None;
+        }
+        self.shown += 1;
+        Some(std::mem::take(&mut self.withheld))
     }
 }
 
@@ -158,5 +199,22 @@ async fn read_lines(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_counted_and_not_shown() {
+        let mut flow = Flow::new();
+        let start = flow.second;
+        let passed: Vec<_> = (0..100).filter_map(|_| flow.passes(false, start)).collect();
+        assert_eq!(passed, [0; 5]);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(flow.passes(false, later), Some(95));
+        assert_eq!(flow.passes(false, later), Some(0));
+        assert!((0..100).all(|_| flow.passes(true, later).is_some()));
     }
 }

@@ -142,7 +142,7 @@ impl Screen {
         let _ = if live.is_empty() {
             writeln!(stderr, "{line}")
         } else {
-            writeln!(stderr, "\r\x1b[2K{line}\n{live}").and_then(|()| write!(stderr, "\x1b[1A\r"))
+            write!(stderr, "\r\x1b[2K{line}\n{live}\r")
         };
         let _ = stderr.flush();
     }

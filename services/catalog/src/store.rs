@@ -1,5 +1,6 @@
 //! The rows: the truth about products.
 
+use app::Timestamp;
 use app::money::{Currency, Money};
 use sqlx::any::AnyRow;
 use sqlx::migrate::Migrator;
@@ -8,7 +9,7 @@ use stores::sql::{ResultExt, Sql, StoreError, Transaction};
 use uuid::Uuid;
 
 use crate::causes::with_causes;
-use crate::domain::{Category, Draft, Localized, Product, Timestamp};
+use crate::domain::{Category, Draft, Localized, Product};
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -132,7 +133,7 @@ impl Store {
         .bind(edited.price.currency.code())
         .bind(edited.version)
         .bind(revision)
-        .bind(edited.updated_at.as_micros())
+        .bind(edited.updated_at.micros())
         .bind(id.to_string())
         .execute(&mut *tx);
         self.sql
@@ -153,7 +154,7 @@ impl Store {
         )
         .bind(version + 1)
         .bind(revision)
-        .bind(Timestamp::now().as_micros())
+        .bind(Timestamp::now().micros())
         .bind(id.to_string())
         .execute(&mut *tx);
         self.sql.run("UPDATE", "products", update).await?;
@@ -235,7 +236,7 @@ impl Store {
         .bind(product.price.currency.code())
         .bind(product.version)
         .bind(revision)
-        .bind(product.updated_at.as_micros())
+        .bind(product.updated_at.micros())
         .execute(tx);
         self.sql
             .run("INSERT", "products", insert)

@@ -3,10 +3,11 @@
 
 mod words;
 
+use app::Timestamp;
 use app::money::{Currency, Money};
 use uuid::Builder;
 
-use crate::domain::{Localized, Product, Timestamp};
+use crate::domain::{Localized, Product};
 use words::{Pair, SHELVES, Shelf};
 
 /// 2026-01-01T00:00:00Z. Each product is a minute younger than the one before.

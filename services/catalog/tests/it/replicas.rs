@@ -2,7 +2,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use testing::{Town, eventually};
 
-use crate::shop::{draft, open_in};
+use crate::shop::{assert_problem, draft, open_in};
 
 /// Two instances on one store, started together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,4 +76,33 @@ async fn the_same_seed_makes_the_same_shop() {
     };
     assert_eq!(ids(5).await, ids(5).await);
     assert_ne!(ids(5).await, ids(6).await);
+}
+
+/// As a newer replica would, that trades in a currency this one does not know.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_nothing_up() {
+    let town = Town::new();
+    let settings = json!({ "follow_interval_ms": 20, "seed_products": 3 });
+    let shop = open_in(&town, settings).await;
+    let strange = &shop.walk(&[]).await[0];
+
+    sqlx::any::install_default_drivers();
+    let file = format!("sqlite://{}/catalog.db", town.folder().display());
+    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    sqlx::query("UPDATE products SET price_currency = 'XYZ', revision = 4 WHERE id = $1")
+        .bind(strange)
+        .execute(&rows)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE catalog_head SET revision = 4")
+        .execute(&rows)
+        .await
+        .unwrap();
+
+    shop.add("황금 거위", "Golden Goose").await;
+    let ids = shop.walk(&[]).await;
+    assert_eq!(ids.len(), 3);
+    assert!(!ids.contains(strange));
+    let response = shop.get(&format!("/api/products/{strange}")).await;
+    assert_problem(response, 500, "internal").await;
 }

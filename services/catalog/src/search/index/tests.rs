@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
+use app::Timestamp;
 use app::money::{Currency, Money};
 use uuid::Uuid;
 
 use super::{Index, Place, Search};
-use crate::domain::{Category, Localized, Product, Timestamp};
+use crate::domain::{Category, Localized, Product};
 use crate::seed;
 use crate::store::{Change, Row};
 

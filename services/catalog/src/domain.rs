@@ -1,13 +1,10 @@
 //! Products and the rules they obey.
 
-mod timestamp;
-
+use app::Timestamp;
 use app::money::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-pub(crate) use timestamp::Timestamp;
 
 const NAME_MAX: usize = 200;
 const DESCRIPTION_MAX: usize = 5_000;

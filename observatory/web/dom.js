@@ -47,9 +47,9 @@ export function bytes(number) {
   return mebibytes >= 10 ? `${mebibytes.toFixed(0)} MiB` : `${mebibytes.toFixed(1)} MiB`;
 }
 
-/** One colour a service: by its place among the names, so that neighbours differ. */
-export function colours(names) {
-  const sorted = [...new Set(names)].sort();
+/** One colour a service, the same on every page: by its place among all services known. */
+export function colours(known, seen) {
+  const sorted = [...new Set([...known, ...seen])].sort();
   return new Map(sorted.map((name, index) => [name, `c${index % 10}`]));
 }
 

@@ -24,7 +24,7 @@ export async function list(signal, go) {
   }
   try {
     const found = await json(`/api/observatory/v1/traces?${query(asked)}`, signal);
-    element.append(found.traces.length > 0 ? results(found.traces) : notice('No trace matches. Widen the time or drop a filter.'));
+    element.append(found.traces.length > 0 ? results(found.traces, services) : notice('No trace matches. Widen the time or drop a filter.'));
   } catch (error) {
     if (signal.aborted) throw error;
     element.append(notice(error.message, true));
@@ -95,8 +95,10 @@ function filters(asked, services, signal, go) {
   return form;
 }
 
-function results(traces) {
-  const tint = colours(traces.flatMap(trace => trace.services.map(service => service.name)));
+function results(traces, services) {
+  // They come as they were received; a span of an old trace may have come last.
+  traces.sort((a, b) => b.start_time - a.start_time);
+  const tint = colours(services, traces.flatMap(trace => trace.services.map(service => service.name)));
   const longest = Math.max(1, ...traces.map(trace => trace.duration));
   const body = el('tbody');
   const draw = () => body.replaceChildren(...traces.map(trace => row(trace, tint, longest)));

@@ -19,7 +19,9 @@ export async function trace(id, signal, go) {
   const model = tree(answer.data[0]);
   const root = model.rows[0];
   const title = root ? `${root.service} ${root.span.operationName}` : id;
-  return { title, element: el('div', {}, heading(title, model), new Waterfall(model, go).element) };
+  const { data: services } = await json('/api/services', signal).catch(() => ({ data: [] }));
+  const waterfall = new Waterfall(model, services, go);
+  return { title, element: el('div', {}, heading(title, model), waterfall.element) };
 }
 
 function back() {
@@ -87,10 +89,10 @@ function heading(title, model) {
 }
 
 class Waterfall {
-  constructor(model, go) {
+  constructor(model, services, go) {
     this.model = model;
     this.go = go;
-    this.tint = colours(model.rows.map(node => node.service));
+    this.tint = colours(services, model.rows.map(node => node.service));
     this.closed = new Set();
     this.open = new Set();
     this.shown = PAGE;

@@ -241,12 +241,13 @@ async fn registry_view(client: &Client, data: &DataDir, state: &CityState) -> Ve
         };
         addresses.sort_unstable();
         if listed.warming {
-            findings.push(Finding::note(
-                part,
-                "the registry has just started and is still being told who is there",
+            return vec![Finding::note(
+                "registry",
+                "has just started and is still being told who is there",
                 "look again in a few seconds",
-            ));
-        } else if listed.addresses != addresses {
+            )];
+        }
+        if listed.addresses != addresses {
             findings.push(Finding::unwell(
                 part,
                 format!(

@@ -7,6 +7,8 @@ use app::settings::{Key, Section, SettingsError, Sources};
 use app::{Common, Options, ServeError, Service};
 use serde_json::Value;
 
+use crate::config::check_service;
+
 /// Where a service stands in the order of starting and stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -30,6 +32,8 @@ pub(crate) struct Entry {
     /// Where it listens when nothing is set.
     pub(crate) default_listen: &'static str,
     pub(crate) run: fn(&Options) -> Result<(), ServeError>,
+    /// Whether a document would do what its writer means.
+    pub(crate) check: fn(&Value) -> Result<()>,
     read: fn(&Sources) -> Result<Vec<Setting>, SettingsError>,
 }
 
@@ -94,6 +98,7 @@ const fn entry<S: Service>(about: &'static str) -> Entry {
         further_listeners: &[],
         default_listen: S::LISTEN,
         run: app::run::<S>,
+        check: check_service::<S>,
         read: read::<S>,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
@@ -31,9 +32,17 @@ struct Workspace {
 
 fn workspace() -> Workspace {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    // Only what this machine would compile: packages of other systems need not be here.
+    let compiler = Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(compiler.stdout).unwrap();
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
+    let options = ["--locked", "--offline", "--filter-platform", host].map(str::to_owned);
     let metadata = MetadataCommand::new()
         .manifest_path(root)
-        .other_options(["--locked".into(), "--offline".into()])
+        .other_options(options)
         .exec()
         .unwrap();
     let members: BTreeSet<_> = metadata

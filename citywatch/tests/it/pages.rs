@@ -6,8 +6,8 @@ use app::Service;
 use serde_json::json;
 use testing::engines::Judge;
 
-async fn judge<S: Service>() {
-    let service = testing::start::<S>(json!({})).await;
+async fn judge<S: Service>(settings: serde_json::Value) {
+    let service = testing::start::<S>(settings).await;
     // A request that ends in a histogram, and one that no route takes.
     for path in ["/api/products", "/nowhere"] {
         let answer = service
@@ -59,17 +59,19 @@ async fn judge<S: Service>() {
 }
 
 macro_rules! pages {
-    ($($name:ident: $service:ty),* $(,)?) => {
+    ($($name:ident: $service:ty, $settings:tt);* $(;)?) => {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() {
-            judge::<$service>().await;
+            judge::<$service>(json!($settings)).await;
         })*
     };
 }
 
 pages! {
-    gateway: gateway::Gateway,
-    registry: registry::Registry,
-    users: users::Users,
-    catalog: catalog::Catalog,
+    gateway: gateway::Gateway, {};
+    registry: registry::Registry, {};
+    users: users::Users, {};
+    catalog: catalog::Catalog, {};
+    observatory: observatory::Observatory,
+        {"otlp_grpc_listen": "127.0.0.1:0", "otlp_http_listen": "127.0.0.1:0"};
 }

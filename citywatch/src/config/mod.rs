@@ -1,11 +1,15 @@
 //! The registry's configuration documents, from the command line.
 
+mod check;
+
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use discovery::{Document, Expect, RegistryError};
 use serde_json::{Map, Value};
+
+pub(crate) use check::check_service;
 
 use crate::DataArgument;
 use crate::registry::client;
@@ -130,6 +134,7 @@ async fn set(
             .as_ref()
             .map_or(Expect::Absent, |document| Expect::Version(document.version));
         let value = change.apply(current.map(|document| document.value));
+        check::check(name, &value)?;
         match registry.put(name, &value, expect).await {
             Ok(document) => return Ok(document),
             Err(RegistryError::VersionConflict) => {}

@@ -34,7 +34,7 @@ pub(crate) async fn first(keys: &Keys, registry: &RegistryClient) {
     if let Err(error) = publish(keys, registry).await {
         tracing::warn!(
             error = with_causes(&error),
-            "public keys are not published yet"
+            "public keys are not published yet; trying on"
         );
     }
 }
@@ -57,8 +57,13 @@ pub(crate) async fn keep_published(
                     CHECK
                 }
                 Err(error) => {
-                    let error = with_causes(&error);
-                    tracing::warn!(error, "public keys are not published yet");
+                    // Once an outage: the registry's client says when it is back.
+                    if retry == FIRST_RETRY {
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "cannot see that the public keys are published; trying on"
+                        );
+                    }
                     let pause = retry;
                     retry = (retry * 2).min(LAST_RETRY);
                     pause

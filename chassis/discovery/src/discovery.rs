@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch::{Receiver, Sender};
+
 use crate::client::RegistryClient;
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::lease::{Lease, Registration};
@@ -20,8 +22,17 @@ enum Backend {
     Fixed(BTreeMap<String, Endpoints>),
     Registry {
         client: RegistryClient,
-        watched: Mutex<BTreeMap<String, Endpoints>>,
+        lists: Mutex<Lists>,
+        /// Counts the changes of every list.
+        revision: Sender<u64>,
     },
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    watched: BTreeMap<String, Endpoints>,
+    /// What an earlier process knew of services that nobody has asked for yet.
+    restored: BTreeMap<String, Vec<Endpoint>>,
 }
 
 impl Discovery {
@@ -37,9 +48,12 @@ impl Discovery {
 
     /// Everyone is where the registry says, or last said.
     pub fn registry(client: RegistryClient) -> Self {
-        let watched = Mutex::default();
         Self {
-            backend: Arc::new(Backend::Registry { client, watched }),
+            backend: Arc::new(Backend::Registry {
+                client,
+                lists: Mutex::default(),
+                revision: Sender::new(0),
+            }),
         }
     }
 
@@ -53,12 +67,56 @@ impl Discovery {
                 .cloned()
                 .unwrap_or_else(|| Endpoints::fixed(Vec::new())),
             Backend::Registry { .. } if !is_name(service) => Endpoints::fixed(Vec::new()),
-            Backend::Registry { client, watched } => watched
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(service.to_owned())
-                .or_insert_with(|| watch(client.transport.clone(), service))
-                .clone(),
+            Backend::Registry {
+                client,
+                lists,
+                revision,
+            } => {
+                let mut lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(endpoints) = lists.watched.get(service) {
+                    return endpoints.clone();
+                }
+                let known = lists.restored.remove(service).unwrap_or_default();
+                let endpoints = watch(client.transport.clone(), service, known, revision.clone());
+                lists.watched.insert(service.to_owned(), endpoints.clone());
+                endpoints
+            }
+        }
+    }
+
+    /// Where everyone was last known to be, by service, to be kept for the next process. Empty if
+    /// it is fixed: the next process will be told as this one was.
+    pub fn snapshot(&self) -> BTreeMap<String, Vec<Endpoint>> {
+        let Backend::Registry { lists, .. } = &*self.backend else {
+            return BTreeMap::new();
+        };
+        let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lists.restored.clone();
+        for (service, endpoints) in &lists.watched {
+            known.insert(service.clone(), endpoints.load().to_vec());
+        }
+        known.retain(|_, list| !list.is_empty());
+        known
+    }
+
+    /// Takes over an earlier process's knowledge: a watch starts from it, and the registry's word
+    /// replaces it. Before the first watch; lists that are watched already stay as they are.
+    pub fn restore(&self, known: BTreeMap<String, Vec<Endpoint>>) {
+        if let Backend::Registry { lists, .. } = &*self.backend {
+            let mut lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+            for (service, list) in known {
+                if !lists.watched.contains_key(&service) {
+                    lists.restored.insert(service, list);
+                }
+            }
+        }
+    }
+
+    /// Changes with every list that changes: when to keep a snapshot. Closed if nothing can.
+    pub fn changes(&self) -> Receiver<u64> {
+        match &*self.backend {
+            Backend::Fixed(_) => Sender::new(0).subscribe(),
+            Backend::Registry { revision, .. } => revision.subscribe(),
         }
     }
 

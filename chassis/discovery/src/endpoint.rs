@@ -31,9 +31,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// A list that never changes.
     pub fn fixed(list: Vec<Endpoint>) -> Self {
-        let (writer, endpoints) = EndpointsWriter::new();
-        writer.set(list);
-        endpoints
+        EndpointsWriter::new(list).1
     }
 
     /// The list as it is now.
@@ -70,8 +68,8 @@ pub(crate) struct EndpointsWriter {
 }
 
 impl EndpointsWriter {
-    pub(crate) fn new() -> (Self, Endpoints) {
-        let list = Arc::new(ArcSwap::from_pointee(Vec::new()));
+    pub(crate) fn new(list: Vec<Endpoint>) -> (Self, Endpoints) {
+        let list = Arc::new(ArcSwap::from_pointee(list));
         let (revision, seen) = watch::channel(0);
         (
             Self {
@@ -89,13 +87,14 @@ impl EndpointsWriter {
         self.list.load_full()
     }
 
-    /// Replaces the list; readers are told only if it differs.
-    pub(crate) fn set(&self, list: Vec<Endpoint>) {
+    /// Replaces the list; readers are told only if it differs. Returns whether it did.
+    pub(crate) fn set(&self, list: Vec<Endpoint>) -> bool {
         if **self.list.load() == list {
-            return;
+            return false;
         }
         self.list.store(Arc::new(list));
         self.revision.send_modify(|revision| *revision += 1);
+        true
     }
 
     /// Returns when nobody reads the list any more.
@@ -119,18 +118,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_is_woken_by_a_new_list_and_not_by_the_same_one() {
-        let (writer, mut endpoints) = EndpointsWriter::new();
+        let (writer, mut endpoints) = EndpointsWriter::new(Vec::new());
         writer.set(vec![endpoint("a")]);
         endpoints.changed().await;
         assert_eq!(endpoints.load()[0].instance_id, "a");
 
-        writer.set(vec![endpoint("a")]);
+        assert!(!writer.set(vec![endpoint("a")]));
         assert!(!endpoints.revision.has_changed().unwrap());
     }
 
     #[tokio::test]
     async fn available_waits_for_the_first_instance() {
-        let (writer, mut endpoints) = EndpointsWriter::new();
+        let (writer, mut endpoints) = EndpointsWriter::new(Vec::new());
         let waiting = tokio::spawn(async move { endpoints.available().await.len() });
         tokio::task::yield_now().await;
         writer.set(vec![endpoint("a"), endpoint("b")]);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch::Sender;
+
 use crate::endpoint::{Endpoint, Endpoints, EndpointsWriter};
 use crate::error::RegistryError;
 use crate::follow::{Listener, follow};
@@ -9,15 +11,21 @@ use crate::sse::Event;
 use crate::transport::Transport;
 use crate::wire::{InstanceState, Instances, RegistryState};
 
-/// Starts a watch in the background. It ends when the client stops or when no one holds a clone of
-/// the list any more.
-pub(crate) fn watch(transport: Arc<Transport>, service: &str) -> Endpoints {
-    let (writer, endpoints) = EndpointsWriter::new();
+/// Starts a watch in the background, from the list that is `known`. It ends when the client stops
+/// or when no one holds a clone of the list any more. Each change counts in `revision`.
+pub(crate) fn watch(
+    transport: Arc<Transport>,
+    service: &str,
+    known: Vec<Endpoint>,
+    revision: Sender<u64>,
+) -> Endpoints {
+    let (writer, endpoints) = EndpointsWriter::new(known);
     let writer = Arc::new(writer);
     let path = format!("/v1/services/{service}/watch");
     let listener = InstancesListener {
         writer: writer.clone(),
         belief: Belief::default(),
+        revision,
     };
     tokio::spawn(async move {
         tokio::select! {
@@ -31,6 +39,7 @@ pub(crate) fn watch(transport: Arc<Transport>, service: &str) -> Endpoints {
 struct InstancesListener {
     writer: Arc<EndpointsWriter>,
     belief: Belief,
+    revision: Sender<u64>,
 }
 
 impl Listener for InstancesListener {
@@ -45,7 +54,9 @@ impl Listener for InstancesListener {
         let told: Instances = serde_json::from_str(&event.data)
             .map_err(|error| RegistryError::Protocol(error.to_string()))?;
         let next = self.belief.next(&self.writer.list(), told);
-        self.writer.set(next);
+        if self.writer.set(next) {
+            self.revision.send_modify(|revision| *revision += 1);
+        }
         Ok(())
     }
 }

@@ -59,6 +59,42 @@ async fn the_last_known_list_outlives_the_registry_and_its_restart() {
 }
 
 #[tokio::test]
+async fn a_restart_without_registry_starts_from_the_lists_that_were_kept() {
+    let mut fake = Fake::start().await;
+    let before = Discovery::registry(fake.client());
+    let mut changes = before.changes();
+    assert!(before.snapshot().is_empty());
+    let catalog = before.watch("catalog");
+    let stream = fake.stream().await;
+    stream.send("instances", &told("ready", &[("a", 1)]));
+    within(changes.changed()).await.unwrap();
+    assert_eq!(before.snapshot()["catalog"], **catalog.load());
+
+    fake.kill().await;
+    let mut kept = before.snapshot();
+    drop((before, catalog));
+    stream.closed().await;
+    let after = Discovery::registry(fake.client());
+    kept.insert("users".to_owned(), kept["catalog"].clone());
+    after.restore(kept);
+    let mut catalog = after.watch("catalog");
+    assert_eq!(ids(&catalog), ["a"]);
+    // Nobody has asked for the users yet: what was known of them is still worth keeping.
+    assert_eq!(after.snapshot().len(), 2);
+
+    // A registry that has forgotten takes nothing away; one that knows better is believed.
+    fake.revive().await;
+    let stream = fake.stream().await;
+    stream.send("instances", &told("ready", &[]));
+    stream.send("instances", &told("ready", &[("b", 2)]));
+    within(catalog.changed()).await;
+    assert_eq!(ids(&catalog), ["b"]);
+    stream.send("instances", &told("ready", &[]));
+    within(catalog.changed()).await;
+    assert!(!after.snapshot().contains_key("catalog"));
+}
+
+#[tokio::test]
 async fn what_is_not_understood_ends_the_stream_and_is_not_believed() {
     let mut fake = Fake::start().await;
     let discovery = Discovery::registry(fake.client());

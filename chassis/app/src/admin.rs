@@ -102,17 +102,19 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
             detail,
         });
     }
-    for (name, check) in &admin.checks {
+    // Side by side: however many of them hang, the answer comes within a second.
+    let asked = admin.checks.iter().map(async |(name, check)| {
         let detail = match tokio::time::timeout(CHECK_TIMEOUT, check()).await {
             Ok(outcome) => outcome.err(),
             Err(_) => Some("no answer within a second".to_owned()),
         };
-        checks.push(CheckOutcome {
+        CheckOutcome {
             name,
             ok: detail.is_none(),
             detail,
-        });
-    }
+        }
+    });
+    checks.extend(futures_util::future::join_all(asked).await);
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready {
         StatusCode::OK

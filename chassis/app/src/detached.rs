@@ -1,9 +1,16 @@
 use std::future::Future;
 
+use tokio_util::task::TaskTracker;
+
 use crate::Problem;
 
-/// Runs a handler's work to its end even if the client hangs up: for everything that writes.
-/// The trace goes on inside.
+tokio::task_local! {
+    /// What was detached from requests and still runs: the drain waits for it.
+    pub(crate) static DETACHED: TaskTracker;
+}
+
+/// Runs a handler's work to its end even if the client hangs up, the request takes too long or
+/// the service drains: for everything that writes. The trace goes on inside.
 ///
 /// # Errors
 /// Those of `work`; 500 if it panics.
@@ -13,7 +20,9 @@ where
     E: Into<Problem> + Send + 'static,
     F: Future<Output = Result<T, E>> + Send + 'static,
 {
-    match tokio::spawn(telemetry::context::in_current(work)).await {
+    let tracker = DETACHED.try_with(Clone::clone).unwrap_or_default();
+    let work = telemetry::context::in_current(DETACHED.scope(tracker.clone(), work));
+    match tracker.spawn(work).await {
         Ok(outcome) => outcome.map_err(Into::into),
         Err(error) => Err(Problem::internal(error)),
     }

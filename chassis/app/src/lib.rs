@@ -16,6 +16,7 @@ mod auth_keys;
 mod city;
 mod detached;
 mod openapi;
+mod panics;
 mod parts;
 mod problem;
 mod public;

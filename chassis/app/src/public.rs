@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
 
@@ -12,13 +11,15 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt;
 use http::StatusCode;
 use telemetry::Telemetry;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     AuthKeys, Problem,
+    detached::DETACHED,
+    panics::caught,
     settings::{Common, Live},
 };
 
@@ -28,7 +29,9 @@ pub(crate) fn around(
     common: &Live<Common>,
     telemetry: &Telemetry,
     keys: AuthKeys,
+    detached: &TaskTracker,
 ) -> Router {
+    let bounds = (common.clone(), detached.clone());
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "unknown_route", "No such route"))
         .method_not_allowed_fallback(async || {
@@ -40,18 +43,24 @@ pub(crate) fn around(
         })
         .layer(DefaultBodyLimit::max(common.load().max_body_bytes))
         .layer(Extension(keys))
-        .layer(middleware::from_fn_with_state(common.clone(), bounded))
+        .layer(middleware::from_fn_with_state(bounds, bounded))
         .layer(middleware::from_fn(access_line))
         .layer(telemetry.server_layer())
 }
 
 /// A panic or a handler that takes too long becomes a problem answer.
-async fn bounded(State(common): State<Live<Common>>, request: Request, next: Next) -> Response {
+async fn bounded(
+    State((common, detached)): State<(Live<Common>, TaskTracker)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let limit = Duration::from_millis(common.load().request_timeout_ms);
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let handled = caught(DETACHED.scope(detached, next.run(request)));
     match tokio::time::timeout(limit, handled).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => Problem::internal("the handler panicked").into_response(),
+        Ok(Err(panic)) => {
+            Problem::internal(format_args!("the handler panicked: {panic}")).into_response()
+        }
         Err(_) => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "timeout",

@@ -5,11 +5,15 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use discovery::{Discovery, Endpoint, Lease, Registration};
 use telemetry::Telemetry;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
-use super::{Ready, ServeError, keys, listen, say, steering::Steering};
+use super::{Ready, ServeError, keys, listen, steering::Steering};
 use crate::{
-    AuthKeys, City, Parts, Service, admin::Admin, parts::Public, public, settings::Common,
+    AuthKeys, City, Parts, Service, admin::Admin, panics::caught, parts::Public, public,
+    settings::Common,
 };
 
 /// How long a start waits for the registry before it goes on without.
@@ -26,11 +30,34 @@ pub(super) struct Started<S: Service> {
     admin_listener: AbortHandle,
     lease: Option<Lease>,
     ready: Ready,
-    tasks: JoinSet<String>,
+    tasks: JoinSet<Ended>,
     served: JoinHandle<()>,
+    detached: TaskTracker,
+    _ends: [DropGuard; 2],
+}
+
+/// A background task's end.
+struct Ended {
+    task: &'static str,
+    panic: Option<String>,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.panic {
+            None => write!(f, "task `{}` ended early", self.task),
+            Some(message) => write!(f, "task `{}` panicked: {message}", self.task),
+        }
+    }
+}
+
+async fn ended(task: &'static str, work: impl Future<Output = ()>) -> Ended {
+    let panic = caught(work).await.err();
+    Ended { task, panic }
 }
 
 impl<S: Service> Started<S> {
+    /// Can be dropped at any point: what it began in the background then ends.
     pub(super) async fn start(
         telemetry: Telemetry,
         instance_id: String,
@@ -42,17 +69,23 @@ impl<S: Service> Started<S> {
             cause,
         };
         // Watches and the lease outlive `stopping`: the drain begins with a farewell.
-        let closed = CancellationToken::new();
+        let (closed, stopping) = (CancellationToken::new(), CancellationToken::new());
+        let ends = [closed.clone().drop_guard(), stopping.clone().drop_guard()];
         let signer = keys::signer(S::NAME, &common).map_err(failed)?;
         let registry = keys::registry_client(&telemetry, &common, signer.clone(), &closed);
-        let trust = keys::Trust::new(S::NAME);
-
-        let (mut steering, common, settings) =
-            Steering::start::<S>(&telemetry, registry.clone(), &trust, common, own);
         let discovery = match &registry {
             Some(client) => Discovery::registry(client.clone()),
-            None => Discovery::fixed(fixed_instances(&common.load())),
+            None => Discovery::fixed(fixed_instances(&common)),
         };
+        let trust = keys::Trust::new(S::NAME);
+        let (mut steering, common, settings) = Steering::start(
+            S::NAME,
+            (&telemetry, &instance_id),
+            registry.clone(),
+            discovery.clone(),
+            trust.clone(),
+            (common, own),
+        );
         // The registry is its own client too, and cannot answer before it has started.
         if S::NAME != REGISTRY {
             steering.first_documents(REGISTRY_PATIENCE).await;
@@ -64,28 +97,36 @@ impl<S: Service> Started<S> {
             telemetry,
             discovery,
             registry,
-            members: trust.members.clone(),
-            member_keys: trust.member_keys.clone(),
-            services: trust.services.clone(),
-            service_keys: trust.service_keys.clone(),
+            members: trust.members,
+            member_keys: trust.member_keys,
+            services: trust.services,
+            service_keys: trust.service_keys,
             signer,
-            stopping: CancellationToken::new(),
+            stopping,
             instance_id,
         };
-        let mut parts = S::start(city.clone()).await.map_err(failed)?;
-        let started = Self::listen(city, closed, &mut parts).await?;
-        Ok(started.follow(steering))
+        let parts = S::start(city.clone()).await.map_err(failed)?;
+        let mut started = Self::listen(city, closed, ends, parts).await?;
+        // Only once the service listens: the registry follows its own documents.
+        let stopping = started.city.stopping.clone();
+        started.tasks.spawn(ended("steering", async move {
+            stopping.run_until_cancelled(steering.follow()).await;
+        }));
+        started.lease = started.register().await;
+        Ok(started)
     }
 
     async fn listen(
         city: City<S::Settings>,
         closed: CancellationToken,
-        parts: &mut Parts,
+        ends: [DropGuard; 2],
+        mut parts: Parts,
     ) -> Result<Self, ServeError> {
         let mut tasks = JoinSet::new();
+        let detached = TaskTracker::new();
         let common = city.common.load();
         let openapi = crate::openapi::<S>().to_pretty_json().unwrap_or_default();
-        let admin = Admin::new(city.telemetry.clone(), parts, openapi);
+        let admin = Admin::new(city.telemetry.clone(), &mut parts, openapi);
         let (admin_address, admin_listener) =
             listen::bind("admin_listen", &common.admin_listen).await?;
         let serve_admin = public::serve(
@@ -94,18 +135,15 @@ impl<S: Service> Started<S> {
             // Metrics and readiness are answered while the service drains.
             std::future::pending(),
         );
-        let admin_listener = tasks.spawn(async move {
-            let _ = serve_admin.await;
-            "admin listener".to_owned()
-        });
-        for (name, task) in parts.tasks.drain(..) {
-            tasks.spawn(async move {
-                task.await;
-                name.to_owned()
-            });
+        let admin_listener = tasks.spawn(ended("admin listener", async move {
+            if let Err(error) = serve_admin.await {
+                tracing::error!(%error, "admin listener failed");
+            }
+        }));
+        for (name, task) in parts.tasks {
+            tasks.spawn(ended(name, task));
         }
-        let public = std::mem::replace(&mut parts.public, Public::Router(axum::Router::new()));
-        let (public_address, served) = match public {
+        let (public_address, served) = match parts.public {
             Public::Listening { address, drained } => (address, tokio::spawn(drained)),
             Public::Router(router) => {
                 let address = if common.listen.is_empty() {
@@ -119,7 +157,7 @@ impl<S: Service> Started<S> {
                     city.services.clone(),
                     common.operator_token.clone(),
                 );
-                let router = public::around(router, &city.common, &city.telemetry, keys);
+                let router = public::around(router, &city.common, &city.telemetry, keys, &detached);
                 let stop = city.stopping.clone().cancelled_owned();
                 let serve = public::serve(listener, router, stop);
                 (
@@ -137,51 +175,48 @@ impl<S: Service> Started<S> {
             instance_id: city.instance_id.clone(),
             public: public_address,
             admin: admin_address,
-            addresses: std::mem::take(&mut parts.addresses),
+            addresses: parts.addresses,
         };
-        let lease = Self::register(&city, &ready).await;
         Ok(Self {
             city,
             closed,
             admin,
             admin_listener,
-            lease,
+            lease: None,
             ready,
             tasks,
             served,
+            detached,
+            _ends: ends,
         })
     }
 
-    async fn register(city: &City<S::Settings>, ready: &Ready) -> Option<Lease> {
-        city.registry.as_ref()?;
+    async fn register(&self) -> Option<Lease> {
+        self.city.registry.as_ref()?;
         let registration = Registration {
             service: S::NAME.to_owned(),
             endpoint: Endpoint {
-                instance_id: ready.instance_id.clone(),
-                address: ready.public,
-                admin_address: Some(ready.admin),
+                instance_id: self.ready.instance_id.clone(),
+                address: self.ready.public,
+                admin_address: Some(self.ready.admin),
                 version: S::VERSION.to_owned(),
             },
             pid: std::process::id(),
         };
-        let lease = city.discovery.register(registration).await;
-        if tokio::time::timeout(REGISTRY_PATIENCE, lease.registered())
-            .await
-            .is_err()
-        {
+        Some(self.city.discovery.register(registration).await)
+    }
+
+    /// Returns when others can find it, or the registry was given time enough to say so.
+    pub(super) async fn registered(&self) {
+        let Some(lease) = &self.lease else { return };
+        let registered = tokio::time::timeout(REGISTRY_PATIENCE, lease.registered());
+        if registered.await.is_err() {
             tracing::warn!("not registered yet: the registry does not answer; trying on");
         }
-        Some(lease)
     }
 
-    /// Only once the service listens: the registry follows its own documents.
-    fn follow(mut self, steering: Steering<S::Settings>) -> Self {
-        steering.spawn(&mut self.tasks, self.city.stopping.clone());
-        self
-    }
-
-    pub(super) fn ready(&self) -> Ready {
-        self.ready.clone()
+    pub(super) fn ready(&self) -> &Ready {
+        &self.ready
     }
 
     pub(super) async fn until_stopped(
@@ -189,13 +224,13 @@ impl<S: Service> Started<S> {
         asked: &CancellationToken,
     ) -> Result<(), ServeError> {
         let outcome = tokio::select! {
+            biased;
             () = asked.cancelled() => Ok(()),
-            Some(ended) = self.tasks.join_next() => Err(ended.unwrap_or_else(|error| error.to_string())),
-            _ = &mut self.served => Err("public listener".to_owned()),
+            Some(ended) = self.tasks.join_next() => {
+                Err(ended.map_or_else(|error| error.to_string(), |ended| ended.to_string()))
+            }
+            _ = &mut self.served => Err("the public listener ended early".to_owned()),
         };
-        if let Err(what) = &outcome {
-            tracing::error!(task = what, "ended early; stopping");
-        }
         self.drain().await;
         outcome.map_err(|what| ServeError::Ended {
             service: S::NAME,
@@ -213,9 +248,14 @@ impl<S: Service> Started<S> {
         self.closed.cancel();
         self.city.stopping.cancel();
         let limit = Duration::from_millis(common.drain_timeout_ms);
-        if !self.served.is_finished()
-            && tokio::time::timeout(limit, &mut self.served).await.is_err()
-        {
+        let in_flight = async {
+            if !self.served.is_finished() {
+                let _ = (&mut self.served).await;
+            }
+            self.detached.close();
+            self.detached.wait().await;
+        };
+        if tokio::time::timeout(limit, in_flight).await.is_err() {
             tracing::warn!(
                 drain_timeout_ms = common.drain_timeout_ms,
                 "requests cut off"
@@ -224,12 +264,15 @@ impl<S: Service> Started<S> {
         }
         // Tasks end by themselves on `stopping`; the admin listener and stragglers are ended.
         self.admin_listener.abort();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        let ended = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Ok(ended @ Ended { panic: Some(_), .. }) = ended {
+                    tracing::error!(%ended, "failed while stopping");
+                }
+            }
+        };
         let _ = tokio::time::timeout(TASK_PATIENCE, ended).await;
         self.tasks.shutdown().await;
-        let limit = Duration::from_millis(common.telemetry_shutdown_ms);
-        let report = self.city.telemetry.shutdown(limit).await;
-        let _ = say(&format!("STOPPED {report}\n"));
     }
 }
 

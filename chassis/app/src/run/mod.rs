@@ -1,5 +1,6 @@
 //! From settings to a served, registered, watched and finally drained service.
 
+mod kept;
 mod keys;
 mod life;
 mod listen;
@@ -57,11 +58,11 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// Something that must run as long as the service ended before it.
-    #[error("{service}: {what} ended early")]
+    #[error("{service} cannot go on: {what}")]
     Ended {
         /// Which service.
         service: &'static str,
-        /// The task.
+        /// What ended, and how.
         what: String,
     },
 }
@@ -69,17 +70,22 @@ pub enum ServeError {
 /// The whole of a service's `main`.
 #[must_use]
 pub fn main<S: Service>() -> ExitCode {
+    let usage = format!(
+        "usage: citywatch-{} [--leash] [--config FILE] [--version]",
+        S::NAME
+    );
     let mut options = Options::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--leash" => options.leash = true,
-            "--config" => options.config = arguments.next().map(PathBuf::from),
+            "--config" => match arguments.next() {
+                Some(file) => options.config = Some(PathBuf::from(file)),
+                None => return fail(&format!("`--config` needs a file; {usage}")),
+            },
+            "--help" => return say(&format!("{usage}\n")),
             "--version" => return say(&format!("citywatch-{} {}\n", S::NAME, S::VERSION)),
-            _ => {
-                let usage = "usage: [--leash] [--config FILE] [--version]";
-                return fail(&format!("unknown argument `{argument}`; {usage}"));
-            }
+            _ => return fail(&format!("unknown argument `{argument}`; {usage}")),
         }
     }
     match run::<S>(&options) {
@@ -91,7 +97,7 @@ pub fn main<S: Service>() -> ExitCode {
 /// Makes a runtime of the size that the settings say and serves on it.
 ///
 /// # Errors
-/// Those of [`serve`].
+/// Those of [`serve_with`], and settings that cannot be used.
 pub fn run<S: Service>(options: &Options) -> Result<(), ServeError> {
     let (common, own) = Sources::open(options.config.as_deref())?.read::<S::Settings>(S::NAME)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -179,11 +185,39 @@ pub async fn serve_on<S: Service>(
         }
         .into());
     }
-    let started = Started::<S>::start(telemetry, instance_id, common, own).await?;
-    let ready = started.ready();
-    on_ready(&ready);
-    tracing::info!(public = %ready.public, admin = %ready.admin, "ready");
-    started.until_stopped(&stopping).await
+    let limit = Duration::from_millis(common.telemetry_shutdown_ms);
+    let start = Started::<S>::start(telemetry.clone(), instance_id, common, own);
+    let outcome = live(start, &stopping, on_ready).await;
+    if let Err(error) = &outcome {
+        tracing::error!(%error, "stopped");
+    }
+    // Last of all, whatever the outcome: what was said last is what people look for.
+    let report = telemetry.shutdown(limit).await;
+    let _ = say(&format!("STOPPED {report}\n"));
+    outcome
+}
+
+/// From start to drain. Whoever asks to stop is heard during a start too, however long it takes.
+async fn live<S: Service>(
+    start: impl Future<Output = Result<Started<S>, ServeError>>,
+    stopping: &CancellationToken,
+    on_ready: impl FnOnce(&Ready),
+) -> Result<(), ServeError> {
+    let Some(started) = stopping.run_until_cancelled(start).await else {
+        tracing::info!("stopped before the start was done");
+        return Ok(());
+    };
+    let started = started?;
+    if stopping
+        .run_until_cancelled(started.registered())
+        .await
+        .is_some()
+    {
+        let ready = started.ready();
+        tracing::info!(public = %ready.public, admin = %ready.admin, "ready");
+        on_ready(ready);
+    }
+    started.until_stopped(stopping).await
 }
 
 fn say(text: &str) -> ExitCode {

@@ -1,24 +1,20 @@
 //! Central configuration at work: registry documents become settings and trusted keys, at once
-//! and without a restart. What is known is kept on disk, so that a service can start, verify
-//! tokens and obey its limits while the registry is away.
+//! and without a restart. A document that cannot be used is refused, and the last good one stays,
+//! over a restart too.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use discovery::{Documents, RegistryClient};
+use discovery::{Discovery, Document, Documents, RegistryClient, Snapshot};
 use identity::KeySet;
 use prometheus::IntCounterVec;
 use telemetry::Telemetry;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
-use super::keys::Trust;
-use crate::{
-    Service,
-    settings::{self, CITY, Common, Live, Section, Writer},
+use super::{
+    kept::{Kept, Known},
+    keys::Trust,
 };
+use crate::settings::{self, CITY, Common, Live, Section, Writer};
 
 /// JWKS of the keys that sign members' tokens.
 const MEMBER_KEYS: &str = "jwks.members";
@@ -31,52 +27,66 @@ pub(super) struct Steering<S> {
     service: &'static str,
     telemetry: Telemetry,
     registry: Option<RegistryClient>,
+    discovery: Discovery,
     documents: Documents,
-    cache: PathBuf,
+    changes: watch::Receiver<u64>,
+    /// What is in force, by name.
+    good: BTreeMap<&'static str, Document>,
+    /// What was refused, by name: to be said once, however often it is tried.
+    refused: BTreeMap<&'static str, Document>,
+    kept: Kept,
     base: (Common, S),
     common: Writer<Common>,
     own: Writer<S>,
-    member_keys: KeySet,
-    service_keys: KeySet,
+    trust: Trust,
     log: String,
     outcomes: IntCounterVec,
 }
 
 impl<S: Section> Steering<S> {
     /// Starts from what an earlier process kept.
-    pub(super) fn start<T: Service<Settings = S>>(
-        telemetry: &Telemetry,
+    pub(super) fn start(
+        service: &'static str,
+        (telemetry, instance_id): (&Telemetry, &str),
         registry: Option<RegistryClient>,
-        trust: &Trust,
-        common: Common,
-        own: S,
+        discovery: Discovery,
+        trust: Trust,
+        base: (Common, S),
     ) -> (Self, Live<Common>, Live<S>) {
-        let (common_writer, live_common) = Live::new(common.clone());
-        let (own_writer, live_own) = Live::new(own.clone());
+        let (common, live_common) = Live::new(base.0.clone());
+        let (own, live_own) = Live::new(base.1.clone());
+        let documents = registry
+            .as_ref()
+            .map(|client| client.documents().clone())
+            .unwrap_or_default();
         let mut steering = Self {
-            service: T::NAME,
+            service,
             telemetry: telemetry.clone(),
-            documents: registry
-                .as_ref()
-                .map(|client| client.documents().clone())
-                .unwrap_or_default(),
             registry,
-            cache: common
-                .data_dir
-                .join("cache")
-                .join(format!("{}.json", T::NAME)),
-            log: common.log.clone(),
-            base: (common, own),
-            common: common_writer,
-            own: own_writer,
-            member_keys: trust.member_keys.clone(),
-            service_keys: trust.service_keys.clone(),
+            discovery,
+            changes: documents.changes(),
+            documents,
+            good: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            kept: Kept::new(&base.0.data_dir, service, instance_id),
+            log: base.0.log.clone(),
+            base,
+            common,
+            own,
+            trust,
             outcomes: outcomes(telemetry),
         };
-        steering.restore();
+        let Known {
+            documents,
+            instances,
+        } = steering.kept.read();
+        steering.documents.restore(Snapshot { documents });
+        steering.discovery.restore(instances);
+        steering.apply();
         (steering, live_common, live_own)
     }
 
+    /// Settings first: keys never need them, and they never need keys.
     fn names(&self) -> [&'static str; 4] {
         [CITY, self.service, MEMBER_KEYS, SERVICE_KEYS]
     }
@@ -91,87 +101,114 @@ impl<S: Section> Steering<S> {
             tracing::warn!("the registry does not answer; using what is known");
         }
         self.apply();
+        self.keep();
     }
 
-    /// Follows every document until `stopping` fires.
-    pub(super) fn spawn(mut self, tasks: &mut JoinSet<String>, stopping: CancellationToken) {
+    /// Follows every document, and keeps what is learned. Never ends; without a registry there is
+    /// nothing to follow.
+    pub(super) async fn follow(mut self) {
         let Some(client) = self.registry.clone() else {
-            return;
+            return std::future::pending().await;
         };
-        let mut changes = self.documents.changes();
         // Holding the receivers is what keeps the documents followed.
-        let followed = self.names().map(|name| client.watch_document(name));
-        tasks.spawn(async move {
-            let member_keys = self.member_keys.clone();
-            let mut refetched: Option<Instant> = None;
+        let _followed = self.names().map(|name| client.watch_document(name));
+        let mut instances = self.discovery.changes();
+        self.apply();
+        self.keep();
+        let (members, services) = (&self.trust.member_keys, &self.trust.service_keys);
+        let members = refetch_unknown(members.clone(), client.clone(), MEMBER_KEYS);
+        let services = refetch_unknown(services.clone(), client, SERVICE_KEYS);
+        let steer = async {
             loop {
                 tokio::select! {
-                    () = stopping.cancelled() => break,
-                    () = member_keys.unknown_kid().notified() => {
-                        if refetched.is_none_or(|last| last.elapsed() >= REFETCH_PAUSE) {
-                            refetched = Some(Instant::now());
-                            if let Err(error) = client.refetch(MEMBER_KEYS).await {
-                                tracing::debug!(%error, "members' keys not fetched");
-                            }
-                        }
-                    }
-                    Ok(()) = changes.changed() => self.apply(),
+                    Ok(()) = self.changes.changed() => self.apply(),
+                    Ok(()) = instances.changed() => {}
                 }
+                self.keep();
             }
-            drop(followed);
-            "steering".to_owned()
-        });
+        };
+        tokio::join!(members, services, steer);
     }
 
     /// Makes settings and keys what the documents say; what cannot be used changes nothing.
     fn apply(&mut self) {
-        self.apply_keys(MEMBER_KEYS, &self.member_keys);
-        self.apply_keys(SERVICE_KEYS, &self.service_keys);
-        let (mut common, mut own) = self.base.clone();
-        for name in [CITY, self.service] {
+        self.changes.mark_unchanged();
+        // One document may fit only beside the news of another.
+        while self.take_news() {}
+    }
+
+    fn take_news(&mut self) -> bool {
+        let mut taken = false;
+        for name in self.names() {
             let Some(document) = self.documents.known(name) else {
                 continue;
             };
-            let outcome = settings::apply_document(&mut common, &mut own, &document.value);
-            match outcome {
-                Ok(0) => {}
-                Ok(ignored) => self.count("ignored_keys", ignored),
-                Err(error) => return self.refuse(name, &error.to_string()),
+            if self.good.get(name) == Some(&document) {
+                continue;
+            }
+            match self.put(name, &document) {
+                Ok(ignored) => {
+                    self.count("applied", 1);
+                    self.count("ignored_keys", ignored);
+                    self.good.insert(name, document);
+                    taken = true;
+                }
+                Err(error) if self.refused.get(name) != Some(&document) => {
+                    self.count("refused", 1);
+                    tracing::warn!(
+                        document = name,
+                        version = document.version,
+                        error,
+                        "document refused; the last good one stays"
+                    );
+                    self.refused.insert(name, document);
+                }
+                Err(_) => {}
             }
         }
-        if let Err(message) = common.validate().and_then(|()| own.validate()) {
-            return self.refuse(self.service, &message);
+        taken
+    }
+
+    /// Returns how many keys of the document mean nothing here.
+    fn put(&mut self, name: &str, document: &Document) -> Result<usize, String> {
+        let keys = match name {
+            MEMBER_KEYS => &self.trust.member_keys,
+            SERVICE_KEYS => &self.trust.service_keys,
+            _ => return self.put_settings(name, document),
+        };
+        let jwks = serde_json::from_value(document.value.clone());
+        keys.replace(jwks.map_err(|error| error.to_string())?);
+        Ok(0)
+    }
+
+    fn put_settings(&mut self, name: &str, document: &Document) -> Result<usize, String> {
+        let (mut common, mut own) = self.base.clone();
+        let mut ignored = 0;
+        for section in [CITY, self.service] {
+            let is_news = section == name;
+            let document = match self.good.get(section) {
+                _ if is_news => document,
+                Some(good) => good,
+                None => continue,
+            };
+            let passed_over = settings::apply_document(&mut common, &mut own, &document.value)
+                .map_err(|error| error.to_string())?;
+            if is_news {
+                ignored = passed_over;
+            }
         }
+        common.validate().and_then(|()| own.validate())?;
+        // Last, for it takes effect at once.
         if common.log != self.log {
-            if let Err(error) = self.telemetry.set_log_filter(&common.log) {
-                return self.refuse(self.service, &format!("`log`: {error}"));
-            }
+            self.telemetry
+                .set_log_filter(&common.log)
+                .map_err(|error| format!("`log`: {error}"))?;
             self.log.clone_from(&common.log);
             tracing::info!(log = self.log, "log filter changed");
         }
         self.common.store(common);
         self.own.store(own);
-        self.count("applied", 1);
-        self.keep();
-    }
-
-    fn apply_keys(&self, name: &str, keys: &KeySet) {
-        let Some(document) = self.documents.known(name) else {
-            return;
-        };
-        match serde_json::from_value(document.value.clone()) {
-            Ok(jwks) => keys.replace(jwks),
-            Err(error) => self.refuse(name, &error.to_string()),
-        }
-    }
-
-    fn refuse(&self, document: &str, message: &str) {
-        self.count("refused", 1);
-        tracing::warn!(
-            document,
-            error = message,
-            "document refused; the last good one stays"
-        );
+        Ok(ignored)
     }
 
     fn count(&self, outcome: &str, by: usize) {
@@ -180,34 +217,23 @@ impl<S: Section> Steering<S> {
             .inc_by(by as u64);
     }
 
-    fn restore(&mut self) {
-        let Ok(bytes) = std::fs::read(&self.cache) else {
-            return;
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(snapshot) => {
-                self.documents.restore(snapshot);
-                self.apply();
-            }
-            Err(error) => tracing::warn!(%error, "kept documents cannot be read"),
-        }
+    fn keep(&mut self) {
+        self.kept.write(Known {
+            documents: self.good.values().cloned().collect(),
+            instances: self.discovery.snapshot(),
+        });
     }
+}
 
-    /// Written beside and renamed: a crash leaves the old file or the new one.
-    fn keep(&self) {
-        let write = || -> std::io::Result<()> {
-            if let Some(folder) = self.cache.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let beside = self
-                .cache
-                .with_extension(format!("{}.tmp", std::process::id()));
-            std::fs::write(&beside, serde_json::to_vec(&self.documents.snapshot())?)?;
-            std::fs::rename(&beside, &self.cache)
-        };
-        if let Err(error) = write() {
-            tracing::warn!(%error, "documents cannot be kept");
+/// A token that names an unknown key may be newer than what is known: asks for the document at
+/// once, and then not again for a while. What comes in that while is answered at its end.
+async fn refetch_unknown(keys: KeySet, client: RegistryClient, document: &str) {
+    loop {
+        keys.unknown_kid().notified().await;
+        if let Err(error) = client.refetch(document).await {
+            tracing::debug!(document, %error, "keys not fetched");
         }
+        tokio::time::sleep(REFETCH_PAUSE).await;
     }
 }
 

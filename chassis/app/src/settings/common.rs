@@ -4,7 +4,7 @@ use super::Secret;
 
 crate::settings! {
     /// What every service can be told, in its own section or, for all at once, in `city`.
-    pub struct Common {
+    pub struct Common validated by usable {
         /// Address of the public listener. Empty: the service's own default, which is port 0
         /// (any free port, found through the registry) for most.
         boot listen: String = String::new(),
@@ -35,4 +35,11 @@ crate::settings! {
         /// Threads of the asynchronous runtime. 0: one a core.
         boot worker_threads: usize = 0,
     }
+}
+
+fn usable(common: &Common) -> Result<(), String> {
+    if common.request_timeout_ms == 0 {
+        return Err("`request_timeout_ms` must be at least 1".to_owned());
+    }
+    Ok(())
 }

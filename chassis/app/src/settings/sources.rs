@@ -49,6 +49,9 @@ pub enum SettingsError {
         /// What is wrong with it.
         message: String,
     },
+    /// A document is something else than keys with values.
+    #[error("a document of settings must be a JSON object")]
+    NoObject,
     /// The values do not go together.
     #[error("settings of {service}: {message}")]
     Invalid {
@@ -190,7 +193,10 @@ pub(crate) fn apply_document<S: Section>(
     document: &Value,
 ) -> Result<usize, SettingsError> {
     let mut ignored = 0;
-    for (key, value) in document.as_object().into_iter().flatten() {
+    let Some(keys) = document.as_object() else {
+        return Err(SettingsError::NoObject);
+    };
+    for (key, value) in keys {
         let outcome = if is_live::<Common>(key) {
             common.set(key, value.clone())
         } else if is_live::<S>(key) {
@@ -312,6 +318,7 @@ mod tests {
         assert_eq!((own.page_limit, common.log.as_str()), (3, "debug"));
         assert_eq!(own.store_url, "sqlite:example.db");
         assert!(apply_document(&mut common, &mut own, &json!({"page_limit": "x"})).is_err());
+        assert!(apply_document(&mut common, &mut own, &json!(["page_limit"])).is_err());
     }
 
     #[test]

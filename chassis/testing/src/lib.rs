@@ -1,6 +1,6 @@
 //! A whole service on port 0, as its users meet it: real listeners, a fresh store, real tokens,
-//! and a capture of its spans. Nothing is mocked; what a service calls is either the real peer or
-//! a small server that the test runs.
+//! and a capture of its spans; or its real binary as a process of its own. Nothing is mocked;
+//! what a service calls is either the real peer or a small server that the test runs.
 
 #![warn(missing_docs)]
 // Only tests use this crate: a failed expectation here is a failed test.
@@ -8,8 +8,10 @@
 
 pub mod engines;
 pub mod openapi;
+mod process;
 mod town;
 
+pub use process::{Ended, Process};
 pub use town::{Running, Town};
 
 use app::Service;
@@ -45,4 +47,11 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         Ok(value) => value,
         Err(_) => panic!("not within {limit:?}: {what}"),
     }
+}
+
+/// A service's metrics page, in Prometheus text.
+async fn metrics(http: &reqwest::Client, admin_url: &str) -> String {
+    let page = http.get(format!("{admin_url}/metrics")).send().await;
+    let page = page.expect("the admin listener answers");
+    page.text().await.expect("text")
 }

@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::Path,
+    process::Command,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -126,22 +127,12 @@ impl Town {
         self.keep_documents(S::NAME);
         let mut common = Common::default();
         let mut own = S::Settings::default();
-        let own_key = self.folder().join(format!("{}.pem", S::NAME));
-        for (key, value) in [
-            ("listen", json!("127.0.0.1:0")),
-            ("data_dir", json!(self.folder())),
-            ("operator_token", json!(self.operator_token())),
-            ("service_key_file", json!(own_key)),
-            // What services say while a test passes is of no use to its reader.
-            (
-                "log",
-                json!(std::env::var("RUST_LOG").unwrap_or("off".to_owned())),
-            ),
-            ("drain_timeout_ms", json!(1000)),
-            ("telemetry_shutdown_ms", json!(200)),
-        ] {
+        for (key, value) in self.settings(S::NAME) {
             common.set(key, value).expect("a common setting");
         }
+        // What services say while a test passes is of no use to its reader.
+        let log = std::env::var("RUST_LOG").unwrap_or("off".to_owned());
+        common.set("log", json!(log)).expect("a common setting");
         for (key, value) in overrides.as_object().expect("overrides are an object") {
             let mut outcome = common.set(key, value.clone());
             if outcome == Err(KeyError::Unknown) {
@@ -180,6 +171,50 @@ impl Town {
             stopping,
             served: Some(served),
         }
+    }
+
+    /// A command that runs a service's own binary in this town, for
+    /// [`Process::start`](crate::Process::start). `overrides` is a JSON object of settings; no
+    /// setting of the test's own environment gets through, and spans go nowhere unless the test
+    /// says otherwise.
+    ///
+    /// # Panics
+    /// The data folder cannot be written.
+    #[must_use]
+    pub fn command<S: Service>(&self, program: &str, overrides: &Value) -> Command {
+        self.keep_documents(S::NAME);
+        let mut command = Command::new(program);
+        command.arg("--leash").current_dir(self.folder());
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CITYWATCH_") || text.starts_with("OTEL_") {
+                command.env_remove(&name);
+            }
+        }
+        command.env("OTEL_SDK_DISABLED", "true");
+        let overrides = overrides.as_object().expect("overrides are an object");
+        let overrides = overrides.iter().map(|(key, value)| (key.as_str(), value));
+        let settings = self.settings(S::NAME);
+        let settings = settings.iter().map(|(key, value)| (*key, value));
+        for (key, value) in settings.chain(overrides) {
+            let text = value.as_str().map_or(value.to_string(), str::to_owned);
+            let name = format!("CITYWATCH_{}__{}", S::NAME, key).to_uppercase();
+            command.env(name, text);
+        }
+        command
+    }
+
+    /// What every service of a test is told.
+    fn settings(&self, service: &str) -> [(&'static str, Value); 6] {
+        let own_key = self.folder().join(format!("{service}.pem"));
+        [
+            ("listen", json!("127.0.0.1:0")),
+            ("data_dir", json!(self.folder())),
+            ("operator_token", json!(self.operator_token())),
+            ("service_key_file", json!(own_key)),
+            ("drain_timeout_ms", json!(1000)),
+            ("telemetry_shutdown_ms", json!(200)),
+        ]
     }
 
     /// A service without registry uses the documents that it kept.
@@ -258,15 +293,7 @@ impl Running {
     /// # Panics
     /// The page cannot be fetched.
     pub async fn metrics(&self) -> String {
-        let page = self
-            .http
-            .get(format!("{}/metrics", self.admin_url))
-            .send()
-            .await;
-        page.expect("the admin listener answers")
-            .text()
-            .await
-            .expect("text")
+        crate::metrics(&self.http, &self.admin_url).await
     }
 
     /// Stops it and waits for its end.

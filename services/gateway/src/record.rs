@@ -4,9 +4,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use identity::Claims;
 use telemetry::http::{ServerRequest, ServerSpan, Trust};
@@ -166,6 +166,9 @@ pub(crate) fn refuse_unparsed(connection: &Rc<Connection>, refusal: &Refusal) ->
     let mut record = Record::begin(Rc::clone(connection), local, &head, None);
     let (mut headers, body) = record.refuse(refusal);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    // hyper dates the answers that pass through it; this one does not.
+    let date = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now()));
+    headers.extend(date.ok().map(|date| (DATE, date)));
     record.bytes = body.len() as u64;
     let status = refusal.status();
     let reason = status.canonical_reason().unwrap_or_default();

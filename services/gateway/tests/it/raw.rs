@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 const LONG: Duration = Duration::from_secs(20);
 
 pub(crate) struct Client {
-    socket: TcpStream,
+    from: OwnedReadHalf,
+    /// Until it is taken.
+    to: Option<OwnedWriteHalf>,
     read: Vec<u8>,
 }
 
@@ -25,6 +28,12 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The trace that every answer names.
+    pub(crate) fn trace_id(&self) -> &str {
+        let named = self.header("traceresponse").expect("a trace");
+        named.split('-').nth(1).expect("a trace id")
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -45,31 +54,37 @@ impl Answer {
                 .as_str()
                 .is_some_and(|title| !title.is_empty())
         );
-        let trace = self
-            .header("traceresponse")
-            .expect("every answer has a trace");
-        assert_eq!(
-            trace.split('-').nth(1),
-            problem["trace_id"].as_str(),
-            "{self:?}"
-        );
+        assert_eq!(problem["trace_id"], self.trace_id(), "{self:?}");
+        let date = self.header("date").expect("every answer has a date");
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
         problem["code"].as_str().expect("a code").to_owned()
     }
 }
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let (from, to) = socket.into_split();
         Self {
-            socket: TcpStream::connect(address).await.unwrap(),
+            from,
+            to: Some(to),
             read: Vec::new(),
         }
     }
 
     /// Sends bytes; a connection that the other side has closed already is no error.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = tokio::time::timeout(LONG, self.socket.write_all(bytes.as_ref()))
+        let to = self.to.as_mut().expect("the writer was taken");
+        let _ = tokio::time::timeout(LONG, to.write_all(bytes.as_ref()))
             .await
             .unwrap();
+    }
+
+    /// What writes, for whoever writes and reads at the same time. Dropping it ends the request
+    /// side of the connection.
+    pub(crate) fn take_writer(&mut self) -> OwnedWriteHalf {
+        self.to.take().expect("the writer was taken")
     }
 
     /// Sends bytes and reads one answer.
@@ -173,7 +188,7 @@ impl Client {
     /// Reads what is there next; `false` at the end, also if it is an abrupt one.
     pub(crate) async fn more(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
-        let read = tokio::time::timeout(LONG, self.socket.read(&mut buffer));
+        let read = tokio::time::timeout(LONG, self.from.read(&mut buffer));
         let count = read.await.expect("neither bytes nor an end").unwrap_or(0);
         self.read.extend_from_slice(&buffer[..count]);
         count > 0

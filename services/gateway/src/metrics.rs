@@ -1,6 +1,9 @@
 //! What only a gateway counts; requests, errors and durations come from the telemetry edge.
 //! Every label value is from a closed set and every series is there from the start.
 
+use identity::Verifier;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::refusal::Refusal;
@@ -31,7 +34,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// # Errors
     /// A metric of the same name is there already.
-    pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub(crate) fn new(registry: &Registry, members: &Verifier) -> Result<Self, prometheus::Error> {
+        registry.register(Box::new(SignatureChecks::new(members.clone())?))?;
         let counters = |name: &str, help: &str, label: &str| {
             let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
             registry.register(Box::new(counters.clone()))?;
@@ -104,5 +108,45 @@ impl Metrics {
 
     pub(crate) fn retried(&self, why: Retry) {
         self.retries[why as usize].inc();
+    }
+}
+
+/// Signatures checked, as the verifier counts them: the dearest step of a request, by far, so
+/// that whoever makes the gateway check many is seen.
+struct SignatureChecks {
+    members: Verifier,
+    options: Opts,
+    /// For its description only.
+    counter: IntCounter,
+}
+
+impl SignatureChecks {
+    fn new(members: Verifier) -> Result<Self, prometheus::Error> {
+        let options = Opts::new(
+            "citywatch_gateway_signatures_checked_total",
+            "Signatures of members' tokens that were checked; remembered tokens and unknown keys \
+             cost none.",
+        );
+        let counter = IntCounter::with_opts(options.clone())?;
+        Ok(Self {
+            members,
+            options,
+            counter,
+        })
+    }
+}
+
+impl Collector for SignatureChecks {
+    fn desc(&self) -> Vec<&Desc> {
+        self.counter.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        // A fresh counter a page: pages that are made at the same time do not add up.
+        let Ok(counter) = IntCounter::with_opts(self.options.clone()) else {
+            return Vec::new();
+        };
+        counter.inc_by(self.members.signatures_checked());
+        counter.collect()
     }
 }

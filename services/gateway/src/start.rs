@@ -54,7 +54,8 @@ impl Service for Gateway {
             },
             members: city.members.clone(),
             rates: RateTable::new(settings.rate_limit_keys, Instant::now()),
-            metrics: Metrics::new(city.telemetry.registry()).map_err(StartError::new)?,
+            metrics: Metrics::new(city.telemetry.registry(), &city.members)
+                .map_err(StartError::new)?,
             telemetry: city.telemetry.clone(),
             connections: AtomicUsize::new(0),
         });

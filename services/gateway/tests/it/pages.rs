@@ -42,6 +42,7 @@ async fn every_series_of_the_gateway_is_there_before_the_first_request() {
         "citywatch_gateway_upstream_retries_total{reason=\"no_answer\"} 0",
         "citywatch_gateway_upstream_connections{state=\"busy\"} 0",
         "citywatch_gateway_connections 0",
+        "citywatch_gateway_signatures_checked_total 0",
         "citywatch_gateway_rate_limit_keys 0",
     ] {
         assert!(page.contains(series), "{series} in\n{page}");

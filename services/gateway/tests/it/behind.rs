@@ -102,6 +102,8 @@ pub(crate) struct Registry {
 struct Facts {
     services: Mutex<BTreeMap<String, watch::Sender<Vec<SocketAddr>>>>,
     documents: Mutex<BTreeMap<String, watch::Sender<Value>>>,
+    /// How often each document was asked for.
+    asked: Mutex<BTreeMap<String, u32>>,
 }
 
 type Events = Sse<std::pin::Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send>>>;
@@ -138,6 +140,12 @@ impl Registry {
                 "updated_at": "2026-01-01T00:00:00Z", "updated_by": "operator",
             });
         });
+    }
+
+    /// How often a document was asked for, watching aside.
+    pub(crate) fn asked(&self, document: &str) -> u32 {
+        let asked = self.facts.asked.lock().unwrap();
+        asked.get(document).copied().unwrap_or(0)
     }
 }
 
@@ -194,6 +202,7 @@ async fn watch_instances(State(facts): State<Arc<Facts>>, Path(service): Path<St
 }
 
 async fn document(State(facts): State<Arc<Facts>>, Path(name): Path<String>) -> Response {
+    *facts.asked.lock().unwrap().entry(name.clone()).or_default() += 1;
     let document = facts.document(&name).borrow().clone();
     if document.is_null() {
         let problem = json!({"code": "unknown_document", "status": 404, "title": "none"});

@@ -1,95 +1,17 @@
-//! Time and its limits: slow clients, slow services, too many connections, the end.
+//! Time and its limits: slow services, too many connections, the end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::behind::Behind;
 use crate::raw::Client;
 use crate::town::street;
-
-#[tokio::test]
-async fn a_head_that_drips_is_answered_408_and_an_idle_connection_just_closed() {
-    let times = json!({"header_timeout_ms": 300, "idle_timeout_ms": 300});
-    let street = street(times, &[]).await;
-    let mut client = street.client().await;
-    let started = Instant::now();
-    let mut answer = None;
-    for byte in "GET /open HTTP/1.1\r\nx-slow: "
-        .bytes()
-        .chain(std::iter::repeat(b'x'))
-    {
-        client.send([byte]).await;
-        let pause = tokio::time::timeout(Duration::from_millis(20), client.more());
-        if pause.await.is_ok() {
-            answer = Some(client.answer().await);
-            break;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "dripping is not stopped"
-        );
-    }
-    let answer = answer.unwrap();
-    assert_eq!(
-        (answer.status, answer.problem().as_str()),
-        (408, "head_timeout")
-    );
-    assert!(started.elapsed() >= Duration::from_millis(300));
-    assert!(client.is_closed().await);
-
-    // never a word
-    assert!(street.client().await.is_closed().await);
-    // one request, then silence
-    let mut client = street.client().await;
-    assert_eq!(
-        client
-            .say("GET /x HTTP/1.1\r\nhost: t\r\n\r\n")
-            .await
-            .status,
-        404
-    );
-    assert!(client.is_closed().await);
-}
-
-#[tokio::test]
-async fn a_body_that_drips_or_stops_is_answered_408() {
-    let behind =
-        Behind::router(Router::new().fallback(post(async |body: String| body).get(async || "")));
-    let settings = json!({"body_idle_timeout_ms": 200, "body_timeout_ms": 600});
-    let street = street(settings, &[behind.address]).await;
-    let head = "POST /open HTTP/1.1\r\nhost: t\r\ncontent-length: 100\r\n\r\nstart";
-    let answer = street.client().await.say(head).await;
-    assert_eq!(
-        (answer.status, answer.problem().as_str()),
-        (408, "body_timeout")
-    );
-
-    let mut client = street.client().await;
-    client.send(head).await;
-    let started = Instant::now();
-    while tokio::time::timeout(Duration::from_millis(50), client.more())
-        .await
-        .is_err()
-    {
-        client.send("x").await;
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "dripping is not stopped"
-        );
-    }
-    let answer = client.answer().await;
-    assert_eq!(
-        (answer.status, answer.problem().as_str()),
-        (408, "body_timeout")
-    );
-    assert!(started.elapsed() >= Duration::from_millis(500));
-}
 
 #[tokio::test]
 async fn a_slow_service_is_answered_504_by_the_time_of_its_route() {
@@ -143,24 +65,6 @@ async fn an_answer_that_stalls_is_broken_off() {
         rest.contains("start") && !rest.ends_with("0\r\n\r\n"),
         "{rest}"
     );
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_read_does_not_hold_on_for_ever() {
-    let behind = Behind::router(
-        Router::new()
-            .route("/known", get(async || "known"))
-            .fallback(async || vec![0_u8; 64 << 20]),
-    );
-    let street = street(json!({"body_idle_timeout_ms": 200}), &[behind.address]).await;
-    let mut client = street.client().await;
-    client.send("GET /open HTTP/1.1\r\nhost: t\r\n\r\n").await;
-    testing::eventually("the connection is given up", || async {
-        let open = street.metric("citywatch_gateway_connections ").await;
-        (open == 0.0).then_some(())
-    })
-    .await;
-    assert!(client.rest().await.len() < 64 << 20);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod live;
 mod pages;
 mod rates;
 mod raw;
+mod real;
 mod retries;
 mod tokens;
 mod town;

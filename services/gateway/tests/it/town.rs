@@ -79,22 +79,15 @@ impl Street {
 
     /// The value of one series on the metrics page.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        let page = self.gateway.metrics().await;
-        let line = page.lines().find_map(|line| line.strip_prefix(series));
-        line.unwrap_or_else(|| panic!("no {series} in\n{page}"))
-            .trim()
-            .parse()
-            .unwrap()
+        value(&self.gateway.metrics().await, series)
     }
+}
 
-    /// The names and labels of every series, without the values.
-    pub(crate) async fn series(&self) -> Vec<String> {
-        let page = self.gateway.metrics().await;
-        let series = page.lines().filter(|line| !line.starts_with('#'));
-        let mut series: Vec<_> = series
-            .filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned()))
-            .collect();
-        series.sort();
-        series
-    }
+/// The value of one series of a metrics page.
+pub(crate) fn value(page: &str, series: &str) -> f64 {
+    let line = page.lines().find_map(|line| line.strip_prefix(series));
+    line.unwrap_or_else(|| panic!("no {series} in\n{page}"))
+        .trim()
+        .parse()
+        .unwrap()
 }

@@ -14,7 +14,7 @@ use axum::{
 use http::StatusCode;
 use telemetry::Telemetry;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     AuthKeys, Problem,
@@ -26,12 +26,10 @@ use crate::{
 /// `trace(access line(limit(handler)))`, and a problem for whatever no route answers.
 pub(crate) fn around(
     router: Router,
-    common: &Live<Common>,
     telemetry: &Telemetry,
     keys: AuthKeys,
-    detached: &TaskTracker,
+    bounds: Bounds,
 ) -> Router {
-    let bounds = (common.clone(), detached.clone());
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "unknown_route", "No such route"))
         .method_not_allowed_fallback(async || {
@@ -41,33 +39,43 @@ pub(crate) fn around(
                 "The route does not take this method",
             )
         })
-        .layer(DefaultBodyLimit::max(common.load().max_body_bytes))
+        .layer(DefaultBodyLimit::max(bounds.common.load().max_body_bytes))
         .layer(Extension(keys))
         .layer(middleware::from_fn_with_state(bounds, bounded))
         .layer(middleware::from_fn(access_line))
         .layer(telemetry.server_layer())
 }
 
-/// A panic or a handler that takes too long becomes a problem answer.
-async fn bounded(
-    State((common, detached)): State<(Live<Common>, TaskTracker)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let limit = Duration::from_millis(common.load().request_timeout_ms);
-    let handled = caught(DETACHED.scope(detached, next.run(request)));
-    match tokio::time::timeout(limit, handled).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(panic)) => {
-            Problem::internal(format_args!("the handler panicked: {panic}")).into_response()
-        }
-        Err(_) => Problem::new(
+/// What a request may take, and what may outlast it.
+#[derive(Clone)]
+pub(crate) struct Bounds {
+    pub(crate) common: Live<Common>,
+    /// Fires when the drain's patience is over.
+    pub(crate) cut_off: CancellationToken,
+    /// Work that goes on when its request is over.
+    pub(crate) detached: TaskTracker,
+}
+
+/// A handler that panics, takes too long or outlasts the drain becomes a problem answer.
+async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_millis(bounds.common.load().request_timeout_ms);
+    let handled = caught(DETACHED.scope(bounds.detached, next.run(request)));
+    let handled = tokio::time::timeout(limit, handled);
+    let problem = match bounds.cut_off.run_until_cancelled(handled).await {
+        Some(Ok(Ok(response))) => return response,
+        Some(Ok(Err(panic))) => Problem::internal(format_args!("the handler panicked: {panic}")),
+        Some(Err(_)) => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "timeout",
             "The request took too long",
-        )
-        .into_response(),
-    }
+        ),
+        None => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopping",
+            "The service stops and cannot wait for the request",
+        ),
+    };
+    problem.into_response()
 }
 
 /// One line a request, so that a search for a trace id finds each service on its way.

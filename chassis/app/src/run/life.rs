@@ -12,7 +12,11 @@ use tokio_util::{
 
 use super::{Ready, ServeError, keys, listen, steering::Steering};
 use crate::{
-    AuthKeys, City, Parts, Service, admin::Admin, panics::caught, parts::Public, public,
+    AuthKeys, City, Parts, Service,
+    admin::Admin,
+    panics::caught,
+    parts::Public,
+    public::{self, Bounds},
     settings::Common,
 };
 
@@ -20,6 +24,8 @@ use crate::{
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long background tasks get to end by themselves.
 const TASK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long requests that were cut off get to answer so.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The one service that serves the documents which steer it.
 const REGISTRY: &str = "registry";
 
@@ -32,7 +38,7 @@ pub(super) struct Started<S: Service> {
     ready: Ready,
     tasks: JoinSet<Ended>,
     served: JoinHandle<()>,
-    detached: TaskTracker,
+    bounds: Bounds,
     _ends: [DropGuard; 2],
 }
 
@@ -123,7 +129,11 @@ impl<S: Service> Started<S> {
         mut parts: Parts,
     ) -> Result<Self, ServeError> {
         let mut tasks = JoinSet::new();
-        let detached = TaskTracker::new();
+        let bounds = Bounds {
+            common: city.common.clone(),
+            cut_off: CancellationToken::new(),
+            detached: TaskTracker::new(),
+        };
         let common = city.common.load();
         let openapi = crate::openapi::<S>().to_pretty_json().unwrap_or_default();
         let admin = Admin::new(city.telemetry.clone(), &mut parts, openapi);
@@ -157,7 +167,7 @@ impl<S: Service> Started<S> {
                     city.services.clone(),
                     common.operator_token.clone(),
                 );
-                let router = public::around(router, &city.common, &city.telemetry, keys, &detached);
+                let router = public::around(router, &city.telemetry, keys, bounds.clone());
                 let stop = city.stopping.clone().cancelled_owned();
                 let serve = public::serve(listener, router, stop);
                 (
@@ -186,7 +196,7 @@ impl<S: Service> Started<S> {
             ready,
             tasks,
             served,
-            detached,
+            bounds,
             _ends: ends,
         })
     }
@@ -252,14 +262,18 @@ impl<S: Service> Started<S> {
             if !self.served.is_finished() {
                 let _ = (&mut self.served).await;
             }
-            self.detached.close();
-            self.detached.wait().await;
+            self.bounds.detached.close();
+            self.bounds.detached.wait().await;
         };
         if tokio::time::timeout(limit, in_flight).await.is_err() {
             tracing::warn!(
                 drain_timeout_ms = common.drain_timeout_ms,
                 "requests cut off"
             );
+            self.bounds.cut_off.cancel();
+            if !self.served.is_finished() {
+                let _ = tokio::time::timeout(LAST_WORDS, &mut self.served).await;
+            }
             self.served.abort();
         }
         // Tasks end by themselves on `stopping`; the admin listener and stragglers are ended.

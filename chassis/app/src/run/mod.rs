@@ -4,6 +4,7 @@ mod kept;
 mod keys;
 mod life;
 mod listen;
+mod refetch;
 mod signals;
 mod steering;
 

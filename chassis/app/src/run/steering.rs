@@ -5,7 +5,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use discovery::{Discovery, Document, Documents, RegistryClient, Snapshot};
-use identity::KeySet;
 use prometheus::IntCounterVec;
 use telemetry::Telemetry;
 use tokio::sync::watch;
@@ -13,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     kept::{Kept, Known},
     keys::Trust,
+    refetch::refetch_unknown,
 };
 use crate::settings::{self, CITY, Common, Live, Section, Writer};
 
@@ -20,8 +20,6 @@ use crate::settings::{self, CITY, Common, Live, Section, Writer};
 const MEMBER_KEYS: &str = "jwks.members";
 /// JWKS of the services' own keys.
 const SERVICE_KEYS: &str = "jwks.services";
-/// Unknown key ids make us ask the registry at most this often, however many come.
-const REFETCH_PAUSE: Duration = Duration::from_secs(10);
 
 pub(super) struct Steering<S> {
     service: &'static str,
@@ -222,18 +220,6 @@ impl<S: Section> Steering<S> {
             documents: self.good.values().cloned().collect(),
             instances: self.discovery.snapshot(),
         });
-    }
-}
-
-/// A token that names an unknown key may be newer than what is known: asks for the document at
-/// once, and then not again for a while. What comes in that while is answered at its end.
-async fn refetch_unknown(keys: KeySet, client: RegistryClient, document: &str) {
-    loop {
-        keys.unknown_kid().notified().await;
-        if let Err(error) = client.refetch(document).await {
-            tracing::debug!(document, %error, "keys not fetched");
-        }
-        tokio::time::sleep(REFETCH_PAUSE).await;
     }
 }
 

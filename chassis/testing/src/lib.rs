@@ -9,10 +9,12 @@
 pub mod engines;
 pub mod openapi;
 mod process;
+mod running;
 mod town;
 
 pub use process::{Ended, Process};
-pub use town::{Running, Town};
+pub use running::{Running, Starting};
+pub use town::Town;
 
 use app::Service;
 use serde_json::Value;

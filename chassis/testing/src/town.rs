@@ -1,11 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::Path,
-    process::Command,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc, time::SystemTime};
 
 use app::{
     Ready, Service,
@@ -13,16 +6,22 @@ use app::{
 };
 use identity::{Claims, MEMBER_AUDIENCE, MEMBER_ISSUER, ServiceSigner, SigningKey};
 use serde_json::{Value, json};
-use telemetry::{
-    Telemetry,
-    testing::{Collector, Span},
-};
+use telemetry::{Telemetry, testing::Collector};
 use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::{Running, Starting};
+
 /// Names of services whose keys a town knows.
-const SERVICES: [&str; 5] = ["gateway", "registry", "users", "catalog", "observatory"];
+const SERVICES: [&str; 6] = [
+    "gateway",
+    "registry",
+    "users",
+    "catalog",
+    "observatory",
+    "example",
+];
 
 /// A data folder, keys and an operator token that the services of one test share.
 #[derive(Clone)]
@@ -124,6 +123,15 @@ impl Town {
     /// # Panics
     /// The service does not start.
     pub async fn start<S: Service>(&self, overrides: Value) -> Running {
+        let ready = self.begin::<S>(&overrides).ready().await;
+        ready.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Begins to start one instance, which may come to nothing.
+    ///
+    /// # Panics
+    /// The settings are not ones that the service has.
+    pub fn begin<S: Service>(&self, overrides: &Value) -> Starting {
         self.keep_documents(S::NAME);
         let mut common = Common::default();
         let mut own = S::Settings::default();
@@ -158,18 +166,12 @@ impl Town {
             };
             app::serve_on::<S>(telemetry, instance_id, common, own, stop, on_ready).await
         });
-        let Ok(ready) = receiver.await else {
-            panic!("{} did not start: {:?}", S::NAME, served.await)
-        };
-        Running {
-            url: format!("http://{}", ready.public),
-            admin_url: format!("http://{}", ready.admin),
-            http: reqwest::Client::new(),
+        Starting {
             town: self.clone(),
-            ready,
+            ready: receiver,
             collector,
             stopping,
-            served: Some(served),
+            served,
         }
     }
 
@@ -217,8 +219,14 @@ impl Town {
         ]
     }
 
-    /// A service without registry uses the documents that it kept.
+    /// A service without registry uses the documents that it kept; the first to start here finds
+    /// these.
     fn keep_documents(&self, service: &str) {
+        let folder = self.folder().join("cache");
+        let path = folder.join(format!("{service}.json"));
+        if path.exists() {
+            return;
+        }
         let document = |name: &str, value: Value| {
             json!({
                 "name": name, "version": 1, "value": value,
@@ -230,89 +238,7 @@ impl Town {
             document("jwks.members", members),
             document("jwks.services", self.service_jwks()),
         ] });
-        let folder = self.folder().join("cache");
         std::fs::create_dir_all(&folder).expect("the folder can be made");
-        std::fs::write(
-            folder.join(format!("{service}.json")),
-            documents.to_string(),
-        )
-        .expect("documents can be kept");
-    }
-}
-
-/// A service that runs.
-pub struct Running {
-    /// Base address of the public listener.
-    pub url: String,
-    /// Base address of the admin listener.
-    pub admin_url: String,
-    /// A client without telemetry: the world outside.
-    pub http: reqwest::Client,
-    town: Town,
-    ready: Ready,
-    collector: Collector,
-    stopping: CancellationToken,
-    served: Option<JoinHandle<Result<(), app::ServeError>>>,
-}
-
-impl Running {
-    /// Where it listens, publicly.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.ready.public
-    }
-
-    /// A further address by name.
-    ///
-    /// # Panics
-    /// The service has none of that name.
-    #[must_use]
-    pub fn named_address(&self, name: &str) -> SocketAddr {
-        self.ready.addresses[name]
-    }
-
-    /// Its instance id.
-    #[must_use]
-    pub fn instance_id(&self) -> &str {
-        &self.ready.instance_id
-    }
-
-    /// The town that it stands in.
-    #[must_use]
-    pub fn town(&self) -> &Town {
-        &self.town
-    }
-
-    /// Every span that it has ended so far.
-    pub async fn spans(&self) -> Vec<Span> {
-        self.collector.spans().await
-    }
-
-    /// Its metrics page, in Prometheus text.
-    ///
-    /// # Panics
-    /// The page cannot be fetched.
-    pub async fn metrics(&self) -> String {
-        crate::metrics(&self.http, &self.admin_url).await
-    }
-
-    /// Stops it and waits for its end.
-    ///
-    /// # Panics
-    /// It did not end cleanly within 10 seconds.
-    pub async fn stop(mut self) {
-        self.stopping.cancel();
-        let served = self.served.take().expect("runs until stopped");
-        tokio::time::timeout(Duration::from_secs(10), served)
-            .await
-            .expect("ends in time")
-            .expect("no panic")
-            .expect("a clean end");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stopping.cancel();
+        std::fs::write(path, documents.to_string()).expect("documents can be kept");
     }
 }

@@ -59,6 +59,9 @@ impl Body for Answer {
                 this.record.bytes += length as u64;
                 let idle = this.record.local.config.times.body_idle;
                 this.record.connection.give(idle);
+                if matches!(this.source, Source::Service(_)) {
+                    this.record.connection.carry_body();
+                }
             }
             Poll::Ready(Some(Err(_))) => this.record.fail("upstream_body"),
             _ => {}

@@ -117,7 +117,7 @@ impl AsyncWrite for Watched {
             return self.poll_replacement(context);
         }
         let written = ready!(Pin::new(&mut self.socket).poll_write(context, buffer))?;
-        self.connection.sent();
+        self.connection.sent(written == buffer.len());
         Poll::Ready(Ok(written))
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     /// reset the connection, and the client lose the answer.
     lingers: Cell<bool>,
     refused_unparsed: Cell<bool>,
+    /// Of what hyper is to write next, a part is a service's body.
+    carries_body: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -69,6 +71,7 @@ impl Connection {
             requests: Cell::new(0),
             lingers: Cell::new(false),
             refused_unparsed: Cell::new(false),
+            carries_body: Cell::new(false),
             waker: RefCell::new(None),
         }
     }
@@ -180,16 +183,27 @@ impl Connection {
         }
     }
 
-    /// Bytes have gone to the client.
-    fn sent(&self) {
+    /// A piece of a service's body is on its way through hyper to the client.
+    pub(crate) fn carry_body(&self) {
+        self.carries_body.set(true);
+    }
+
+    /// Bytes have gone to the client; `all` if nothing of what hyper had is left.
+    fn sent(&self, all: bool) {
+        if all {
+            self.carries_body.set(false);
+        }
         if self.phase.get() == Phase::Response {
             self.give(self.worker.local().config.times.body_idle);
         }
     }
 
     /// Whether what hyper is about to write may be an answer of its own: there is a head that
-    /// never became a request.
+    /// never became a request, and no body of a service among it, which may look like anything.
     fn may_answer_unparsed(&self) -> bool {
+        if self.carries_body.get() {
+            return false;
+        }
         let framing = self.framing.borrow();
         framing.is_mid_head() || framing.heads() != self.requests.get()
     }

@@ -1,5 +1,6 @@
 //! What services see of a request, and clients of an answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,9 +8,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::behind::Behind;
 use crate::town::street;
@@ -262,7 +263,7 @@ async fn bodies_stream_both_ways_without_being_held_back() {
             "/open",
             post(async move |body: Body| {
                 let mut body = body.into_data_stream();
-                while let Some(Ok(chunk)) = futures_util::StreamExt::next(&mut body).await {
+                while let Some(Ok(chunk)) = body.next().await {
                     said.send(chunk).await.unwrap();
                 }
             }),
@@ -330,6 +331,44 @@ async fn large_bodies_pass_whole() {
     assert_eq!(answer.bytes().await.unwrap(), body);
     let answer = http.get(street.url("/open")).send().await.unwrap();
     assert_eq!(answer.bytes().await.unwrap(), vec![7_u8; 3 << 20]);
+}
+
+/// What hyper says of a head that it cannot parse is replaced by a problem; a service that says
+/// the same in a body is not meant.
+#[tokio::test]
+async fn bodies_that_look_like_refusals_pass_whole() {
+    const REFUSAL: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    let go_on = Arc::new(Notify::new());
+    let wait = Arc::clone(&go_on);
+    let router = Router::new()
+        .route("/known", get(async || REFUSAL))
+        .fallback(async move || {
+            let rest = stream::once(async move {
+                wait.notified().await;
+                Ok(REFUSAL)
+            });
+            let start = stream::iter([Ok::<_, std::io::Error>(REFUSAL)]);
+            let length = [("content-length", (2 * REFUSAL.len()).to_string())];
+            (length, Body::from_stream(start.chain(rest)))
+        });
+    let behind = Behind::router(router);
+    let street = street(json!({}), &[behind.address]).await;
+    // A part of another head comes along, which is no request yet.
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: t\r\n\r\nGET /kno");
+    let mut client = street.client().await;
+    let answer = client.say(ask("/known")).await;
+    assert_eq!(String::from_utf8(answer.body).unwrap(), REFUSAL);
+
+    let mut client = street.client().await;
+    client.send(ask("/open")).await;
+    while !client.text().ends_with(REFUSAL) {
+        assert!(client.more().await);
+    }
+    go_on.notify_one();
+    let answer = client.answer().await;
+    assert_eq!(String::from_utf8(answer.body).unwrap(), REFUSAL.repeat(2));
+    let answer = client.say("wn HTTP/1.1\r\nhost: t\r\n\r\n").await;
+    assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]

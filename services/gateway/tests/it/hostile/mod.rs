@@ -84,6 +84,7 @@ async fn withstands(table: impl Fn(char) -> Table) {
     // A body that breaks off or is cut off fails before this handler is called.
     let behind = Behind::router(Router::new().fallback(async move |uri: Uri, _body: Bytes| {
         list.lock().unwrap().push(uri.to_string());
+        "served"
     }));
     let mut real = real(&json!({"max_body_bytes": 1000}), &[behind.address]).await;
     let mut series = None;

@@ -163,18 +163,18 @@ fn times(settings: &Settings, shortest_route: Option<u64>) -> Result<Times, Stri
         ("upstream_timeout_ms", settings.upstream_timeout_ms),
         ("connect_timeout_ms", settings.connect_timeout_ms),
         ("pool_idle_timeout_ms", settings.pool_idle_timeout_ms),
-        (
-            "timeout_ms of a route",
-            shortest_route.unwrap_or(u64::MAX / 2),
-        ),
     ];
     let hour = 3_600_000;
     for (key, value) in named {
-        if value == 0 || (value > hour && !key.contains("route")) {
+        if !(1..=hour).contains(&value) {
             return Err(format!("`{key}` must be between 1 and {hour}"));
         }
     }
-    let shortest = named.iter().map(|(_, value)| *value).min().unwrap_or(hour);
+    if shortest_route == Some(0) {
+        return Err("`timeout_ms` of a route must be at least 1".to_owned());
+    }
+    let all = named.iter().map(|(_, value)| *value);
+    let shortest = all.chain(shortest_route).min().unwrap_or(hour);
     let millis = Duration::from_millis;
     Ok(Times {
         header: millis(settings.header_timeout_ms),
@@ -261,6 +261,12 @@ mod tests {
             ("idle_timeout_ms", json!(99_999_999), "idle_timeout_ms"),
             ("max_header_bytes", json!(100), "max_header_bytes"),
             ("max_headers", json!(0), "max_headers"),
+            (
+                "routes",
+                json!([{"path": "/x", "methods": ["GET"], "service": "a", "access": "public",
+                    "timeout_ms": 0}]),
+                "`timeout_ms` of a route",
+            ),
         ];
         for (key, value, wanted) in cases {
             let mut settings = Settings::default();

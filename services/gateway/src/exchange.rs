@@ -204,12 +204,12 @@ async fn forward(
     *request.uri_mut() = head.uri;
     *request.headers_mut() = head.headers;
 
-    let budget = if has_body {
+    let time = if has_body {
         times.body.saturating_add(route.timeout)
     } else {
         route.timeout
     };
-    let deadline = Deadline::after(Instant::now(), budget);
+    let deadline = Deadline::after(Instant::now(), time);
     let reply = upstream::send(record, upstream, request, deadline).await?;
     Ok(Outcome::Reply(Box::new(reply)))
 }

@@ -24,7 +24,7 @@ pub(crate) fn clean_request(headers: &mut HeaderMap, trusted_peer: bool, scratch
             scratch.push(name.clone());
         }
     }
-    name_by_connection(headers, scratch);
+    add_listed(headers, scratch);
     for name in scratch.drain(..) {
         headers.remove(name);
     }
@@ -43,7 +43,7 @@ pub(crate) fn clean_response(headers: &mut HeaderMap, scratch: &mut Names) {
             scratch.push(name.clone());
         }
     }
-    name_by_connection(headers, scratch);
+    add_listed(headers, scratch);
     for name in scratch.drain(..) {
         headers.remove(name);
     }
@@ -68,7 +68,7 @@ fn is_ours(name: &HeaderName) -> bool {
 }
 
 /// Adds the names that `Connection` lists. It cannot list what a message is framed or routed by.
-fn name_by_connection(headers: &HeaderMap, names: &mut Names) {
+fn add_listed(headers: &HeaderMap, names: &mut Names) {
     for value in headers.get_all(CONNECTION) {
         for option in value.as_bytes().split(|byte| *byte == b',') {
             let option = option.trim_ascii();

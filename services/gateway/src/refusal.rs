@@ -232,7 +232,7 @@ impl Refusal {
     pub(crate) fn problem(&self) -> Problem {
         let kind = self.kind();
         let problem = Problem::new(kind.status, kind.code, kind.title);
-        let challenge = |value: &'static str| HeaderValue::from_static(value);
+        let challenge = HeaderValue::from_static;
         match self {
             Self::WrongMethod { allow } => problem.header(ALLOW, allow.clone()),
             Self::MissingToken => {

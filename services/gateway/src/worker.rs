@@ -32,7 +32,6 @@ use crate::upstream::Upstream;
 const UPSTREAM_SWEEP: Duration = Duration::from_secs(1);
 /// After an accept that failed (no file descriptors left, say), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// Connections beyond the limit that are told so at the same time; further ones are just closed.
 const TURNED_AWAY: usize = 100;
 
@@ -206,7 +205,6 @@ impl Worker {
         let open = self.shared.connections.fetch_add(1, Relaxed);
         let counted = Counted(Arc::clone(&self.shared));
         let most = self.shared.limits.max_connections;
-        let is_full = open >= most;
         if open >= most + TURNED_AWAY {
             // No time for words: each would hold a descriptor.
             self.shared
@@ -214,7 +212,7 @@ impl Worker {
                 .rejected(Refusal::TooManyConnections.code());
             return;
         }
-        if is_full {
+        if open >= most {
             spawn_local(async move {
                 connection::turn_away(worker, socket, peer).await;
                 drop(counted);

@@ -137,6 +137,16 @@ impl Client {
         }
     }
 
+    /// Reads the answer to `HEAD`: its status and the length that it names.
+    pub(crate) async fn head(&mut self) -> (u16, Option<String>) {
+        let head = self.until(b"\r\n\r\n").await;
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        (status, length.map(str::to_owned))
+    }
+
     async fn body(&mut self, answer: &Answer) -> Vec<u8> {
         if answer.header("transfer-encoding") == Some("chunked") {
             let mut body = Vec::new();
@@ -201,16 +211,4 @@ impl Client {
 
 fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
     bytes.windows(mark.len()).position(|window| window == mark)
-}
-
-impl Client {
-    /// Reads the answer to `HEAD`: its status and the length that it names.
-    pub(crate) async fn head(&mut self) -> (u16, Option<String>) {
-        let head = self.until(b"\r\n\r\n").await;
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        (status, length.map(str::to_owned))
-    }
 }

@@ -127,7 +127,7 @@ impl Verifier {
         // The lock is not held over the signature check, which costs a hundred times the rest.
         let claims = Arc::new(self.check(&keys, token, now)?);
         let mut cache = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.insert(keys.number, token, Arc::clone(&claims));
+        cache.insert(keys.number, token, Arc::clone(&claims), now);
         Ok(claims)
     }
 
@@ -145,7 +145,7 @@ impl Verifier {
             return Ok(claims);
         }
         let claims = Arc::new(self.check(&keys, token, now)?);
-        cache.insert(keys.number, token, Arc::clone(&claims));
+        cache.insert(keys.number, token, Arc::clone(&claims), now);
         Ok(claims)
     }
 

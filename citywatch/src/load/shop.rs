@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Members that take part at one time; the oldest leave.
-const MEMBERS: usize = 500;
+const MEMBERS: usize = 200;
 /// Products remembered for a closer look.
 const PRODUCTS: usize = 500;
 /// A token this close to its end is no longer shown.

@@ -72,18 +72,35 @@ impl Service for Gateway {
         let listeners = listen::bind(address, workers).map_err(cannot_listen)?;
         let address = listeners[0].local_addr().map_err(cannot_listen)?;
 
+        let lost = CancellationToken::new();
         let mut ended = Vec::with_capacity(workers);
         for (number, listener) in listeners.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
-            ended.push(spawn(number, shared, listener, city.stopping.clone())?);
+            let worker = spawn(
+                number,
+                shared,
+                listener,
+                city.stopping.clone(),
+                lost.clone(),
+            )?;
+            ended.push(worker);
         }
         let drained = async move {
             for worker in ended {
                 let _ = worker.await;
             }
         };
+        let stopping = city.stopping.clone();
+        let all_work = async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = lost.cancelled() => {}
+            }
+        };
         let follow = follow(city.settings, city.common, shared, places, city.stopping);
-        Ok(Parts::listening(address, drained).task("configuration", follow))
+        Ok(Parts::listening(address, drained)
+            .task("a worker", all_work)
+            .task("configuration", follow))
     }
 }
 
@@ -104,12 +121,14 @@ async fn listen_address(common: &Common) -> Result<SocketAddr, StartError> {
     found.next().ok_or_else(|| not_found(&"no such host"))
 }
 
-/// Starts a worker on a thread of its own. The receiver hears when it has ended.
+/// Starts a worker on a thread of its own. The receiver hears when it has ended; `lost` fires if
+/// that was before `stopping` did: a gateway with a worker less is better started anew.
 fn spawn(
     number: usize,
     shared: Arc<Shared>,
     listener: std::net::TcpListener,
     stopping: CancellationToken,
+    lost: CancellationToken,
 ) -> Result<oneshot::Receiver<()>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -121,8 +140,12 @@ fn spawn(
         .spawn(move || {
             // Dropped at the end, or when the thread panics.
             let _ended = ended;
+            let lost = lost.drop_guard();
             let seed = u64::try_from(number).unwrap_or(0);
             worker::run(&runtime, shared, listener, &stopping, seed);
+            if stopping.is_cancelled() {
+                lost.disarm();
+            }
         })
         .map_err(StartError::new)?;
     Ok(hears)

@@ -85,7 +85,7 @@ pub(crate) struct Worker {
     seed: u64,
 }
 
-/// Runs one worker on the calling thread until it has drained.
+/// Runs one worker on the calling thread until it has drained, or cannot go on.
 pub(crate) fn run(
     runtime: &tokio::runtime::Runtime,
     shared: Arc<Shared>,
@@ -102,8 +102,12 @@ pub(crate) fn run(
             }
         };
         let worker = Rc::new(Worker::new(shared, seed));
-        let ticking = spawn_local(Rc::clone(&worker).tick());
-        worker.accept(listener, stopping).await;
+        let mut ticking = spawn_local(Rc::clone(&worker).tick());
+        tokio::select! {
+            () = worker.accept(listener, stopping) => {}
+            // Without its tick a worker keeps no limit of time.
+            _ = &mut ticking => return,
+        }
         worker.drain().await;
         ticking.abort();
         worker.publish();

@@ -12,7 +12,7 @@ use tokio_util::{
 
 use super::{Ready, ServeError, keys, listen, steering::Steering};
 use crate::{
-    AuthKeys, City, Parts, Service,
+    AuthKeys, City, Parts, Service, StartError,
     admin::Admin,
     panics::caught,
     parts::Public,
@@ -111,7 +111,10 @@ impl<S: Service> Started<S> {
             stopping,
             instance_id,
         };
-        let parts = S::start(city.clone()).await.map_err(failed)?;
+        let parts = caught(S::start(city.clone()))
+            .await
+            .unwrap_or_else(|panic| Err(StartError::new(format_args!("it panicked: {panic}"))))
+            .map_err(failed)?;
         let mut started = Self::listen(city, closed, ends, parts).await?;
         // Only once the service listens: the registry follows its own documents.
         let stopping = started.city.stopping.clone();

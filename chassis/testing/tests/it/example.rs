@@ -21,7 +21,7 @@ use crate::gate::Gate;
 app::settings! {
     /// What a test can tell it.
     pub(crate) struct Settings validated by polite {
-        /// `stuck`, `failing` or fine.
+        /// `stuck`, `failing`, `panicking` or fine.
         boot start: String = String::new(),
         /// `ending`, `panicking` or as it should be.
         boot chore: String = String::new(),
@@ -60,6 +60,7 @@ impl Service for Example {
         let settings = city.settings.load();
         match settings.start.as_str() {
             "stuck" => std::future::pending().await,
+            "panicking" => panic!("the key broke off"),
             "failing" => return Err(StartError::new("the store is closed on Sundays")),
             _ => {}
         }

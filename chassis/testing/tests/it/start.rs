@@ -22,6 +22,10 @@ async fn what_prevents_a_start_is_said_with_what_to_change() {
             "example cannot start: the store is closed on Sundays".to_owned(),
         ),
         (
+            json!({"start": "panicking"}),
+            "example cannot start: it panicked: the key broke off".to_owned(),
+        ),
+        (
             json!({"listen": taken}),
             format!("cannot listen on {taken} (setting `listen`)"),
         ),

@@ -5,7 +5,6 @@
 //! `otel.status_description` set what they name. An event at `ERROR` level that carries an `error`
 //! field, as `#[instrument(err)]` makes, turns the span's status into an error.
 
-use crate::clock;
 use crate::context::SpanId;
 use crate::context::current::{self, Current, Entered};
 use crate::span::encode::{self, ATTRIBUTE, Kind, Parent};
@@ -197,23 +196,12 @@ impl Child {
         let Some(fields) = fields else { return };
         let end = Instant::now();
         current.core.record(|out| {
-            let tracestate = current.carried.as_ref().and_then(|c| c.tracestate.as_str());
             let parent = Parent {
                 span_id: parent,
                 remote: false,
             };
-            encode::ids(
-                out,
-                current.trace_id,
-                current.span_id,
-                tracestate,
-                parent,
-                current.flags,
-            );
-            let duration = end.saturating_duration_since(start).as_nanos();
-            let end = clock::wall(end);
-            let nanos = u64::try_from(duration).unwrap_or(u64::MAX);
-            encode::times(out, end.saturating_sub(nanos), end);
+            let duration = end.saturating_duration_since(start);
+            encode::opening(out, &current, parent, end, duration);
             encode::name(out, fields.name.as_deref().unwrap_or(name));
             encode::kind(out, fields.kind);
             out.extend_from_slice(&fields.attributes);

@@ -2,7 +2,6 @@
 
 use super::semconv::{self, Method};
 use super::url;
-use crate::clock;
 use crate::context::current::Current;
 use crate::context::{self, SpanContext};
 use crate::metrics::ClientLabels;
@@ -131,20 +130,7 @@ impl ClientSpan {
             return;
         };
         core.record(|out| {
-            let Current {
-                trace_id,
-                span_id,
-                flags,
-                carried,
-                ..
-            } = &self.current;
-            let tracestate = carried
-                .as_ref()
-                .and_then(|carried| carried.tracestate.as_str());
-            encode::ids(out, *trace_id, *span_id, tracestate, self.parent, *flags);
-            let end = clock::wall(end);
-            let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-            encode::times(out, end.saturating_sub(nanos), end);
+            encode::opening(out, &self.current, self.parent, end, duration);
             out.extend_from_slice(&attributes);
             if status != 0 {
                 let status = i64::from(status);

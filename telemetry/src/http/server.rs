@@ -4,7 +4,6 @@ use super::client::{ClientRequest, ClientSpan};
 use super::edge::Edge;
 use super::head::Head;
 use super::semconv::{self, Method, Scheme, Version};
-use crate::clock;
 use crate::context::current::{self, Current, Entered};
 use crate::context::{SpanContext, traceparent};
 use crate::metrics::ServerLabels;
@@ -163,21 +162,7 @@ impl ServerSpan {
             return;
         };
         core.record(|out| {
-            let Current {
-                trace_id,
-                span_id,
-                flags,
-                carried,
-                ..
-            } = &self.current;
-            let tracestate = carried
-                .as_ref()
-                .and_then(|carried| carried.tracestate.as_str());
-            encode::ids(out, *trace_id, *span_id, tracestate, self.parent, *flags);
-            let end = clock::wall(end);
-            // Taken from the end, so that a correction of the clock never turns time around.
-            let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-            encode::times(out, end.saturating_sub(nanos), end);
+            encode::opening(out, &self.current, self.parent, end, duration);
             out.extend_from_slice(self.head.encoded(self.method));
             out.extend_from_slice(&attributes);
             if self.status != 0 {

@@ -2,7 +2,10 @@
 //! [`Span`](https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto).
 
 use super::proto;
+use crate::clock;
+use crate::context::current::Current;
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
+use std::time::{Duration, Instant};
 
 /// The tag of an attribute within a span.
 pub(crate) const ATTRIBUTE: u8 = 0x4a;
@@ -32,6 +35,30 @@ impl Parent {
         span_id: SpanId(0),
         remote: false,
     };
+}
+
+/// Ids and times of a span that ends now.
+pub(crate) fn opening(
+    out: &mut Vec<u8>,
+    span: &Current,
+    parent: Parent,
+    end: Instant,
+    duration: Duration,
+) {
+    let carried = span.carried.as_ref();
+    let tracestate = carried.and_then(|carried| carried.tracestate.as_str());
+    ids(
+        out,
+        span.trace_id,
+        span.span_id,
+        tracestate,
+        parent,
+        span.flags,
+    );
+    // The start is taken from the end, so that a correction of the clock never turns time around.
+    let end = clock::wall(end);
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    times(out, end.saturating_sub(nanos), end);
 }
 
 pub(crate) fn ids(

@@ -24,7 +24,7 @@ use crate::{
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long background tasks get to end by themselves.
 const TASK_PATIENCE: Duration = Duration::from_secs(1);
-/// How long requests that were cut off get to answer so.
+/// How long last words get: spans before the listener closes, answers that say so after a cut.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The one service that serves the documents which steer it.
 const REGISTRY: &str = "registry";
@@ -259,6 +259,8 @@ impl<S: Service> Started<S> {
             let _ = tokio::time::timeout(REGISTRY_PATIENCE, lease.deregister()).await;
         }
         self.closed.cancel();
+        // The observatory delivers its own spans to itself: while it still listens.
+        let _ = tokio::time::timeout(LAST_WORDS, self.city.telemetry.flush()).await;
         self.city.stopping.cancel();
         let limit = Duration::from_millis(common.drain_timeout_ms);
         let in_flight = async {

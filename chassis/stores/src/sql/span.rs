@@ -1,8 +1,8 @@
 use std::future::Future;
 
 use sqlx::error::DatabaseError;
+use tracing::Span;
 use tracing::field::Empty;
-use tracing::{Instrument, Span};
 
 use super::Dialect;
 
@@ -38,7 +38,9 @@ where
         );
         span.record("db.collection.name", collection);
     }
-    let outcome = statement.instrument(span.clone()).await;
+    // The span is not entered: sqlx's worker thread would keep a copy of it, and with it open,
+    // until after the answer. A statement has no children that would miss it.
+    let outcome = statement.await;
     if let Err(error) = &outcome {
         failed(&span, error);
     }

@@ -57,12 +57,15 @@ pub(crate) type Processes = BTreeMap<String, Process>;
 #[derive(Clone, Debug)]
 pub(crate) struct Board {
     processes: watch::Sender<Processes>,
+    /// As `city.json` has them: always a little behind.
+    written: watch::Sender<Processes>,
 }
 
 impl Board {
     pub(crate) fn new() -> Self {
         Self {
             processes: watch::Sender::new(BTreeMap::new()),
+            written: watch::Sender::new(BTreeMap::new()),
         }
     }
 
@@ -83,12 +86,34 @@ impl Board {
         self.processes.subscribe()
     }
 
+    /// `city.json` says this now.
+    pub(crate) fn written(&self, processes: Processes) {
+        self.written.send_replace(processes);
+    }
+
     /// Waits until `holds`, at most `limit`; says whether it came to pass.
     pub(crate) async fn wait(&self, limit: Duration, holds: impl Fn(&Processes) -> bool) -> bool {
-        let mut processes = self.processes.subscribe();
-        let waited = tokio::time::timeout(limit, processes.wait_for(|now| holds(now))).await;
-        matches!(waited, Ok(Ok(_)))
+        wait(&self.processes, limit, holds).await
     }
+
+    /// The same of what `city.json` says: whoever reads it afterwards finds it so.
+    pub(crate) async fn wait_written(
+        &self,
+        limit: Duration,
+        holds: impl Fn(&Processes) -> bool,
+    ) -> bool {
+        wait(&self.written, limit, holds).await
+    }
+}
+
+async fn wait(
+    processes: &watch::Sender<Processes>,
+    limit: Duration,
+    holds: impl Fn(&Processes) -> bool,
+) -> bool {
+    let mut processes = processes.subscribe();
+    let waited = tokio::time::timeout(limit, processes.wait_for(|now| holds(now))).await;
+    matches!(waited, Ok(Ok(_)))
 }
 
 #[cfg(test)]

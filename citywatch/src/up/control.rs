@@ -104,7 +104,7 @@ async fn carry_out(request: Request, processes: &[Supervised], board: &Board) ->
     }
     let names: Vec<String> = meant.iter().map(|process| process.name.clone()).collect();
     let reached = board
-        .wait(PATIENCE, |now| {
+        .wait_written(PATIENCE, |now| {
             names
                 .iter()
                 .all(|name| now.get(name).is_some_and(|process| process.status == goal))

@@ -374,9 +374,10 @@ async fn keep_state(
     let mut processes = board.watch();
     loop {
         let now = processes.borrow_and_update().clone();
-        if let Err(error) = CityState::new(addresses.clone(), now).write(&data) {
+        if let Err(error) = CityState::new(addresses.clone(), now.clone()).write(&data) {
             screen.note(&format!("{error:#}"));
         }
+        board.written(now);
         if processes.changed().await.is_err() {
             return;
         }

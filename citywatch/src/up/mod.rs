@@ -228,6 +228,14 @@ impl City {
             }
             self.until_ready().await?;
         }
+        // Whoever reads city.json from now on finds the city up.
+        let ready = |written: &Processes| {
+            written.len() == self.processes.len()
+                && written
+                    .values()
+                    .all(|process| process.status == Status::Ready)
+        };
+        self.board.wait_written(Duration::from_secs(1), ready).await;
         self.output.settled(true);
         tokio::spawn(control::serve(
             listener,

@@ -5,7 +5,7 @@ use crate::{Service, Telemetry};
 use serde_json::Value;
 use std::fmt;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::{Dispatch, debug, error, info, warn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
@@ -24,14 +24,20 @@ impl Write for Sink {
     }
 }
 
+/// What `tracing` remembers of each place in the code is shared by all dispatchers of the process
+/// and made anew whenever one comes, goes or changes its filter: here one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 struct Log {
     sink: Sink,
     lines: LineWriter,
     dispatch: Dispatch,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Log {
     fn new(format: Format, directives: &str) -> Log {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let sink = Sink::default();
         let lines = LineWriter::new(sink.clone(), 1024 * 1024);
         let (layer, _) = layer_to(lines.clone(), format, directives, "city", true).unwrap();
@@ -40,6 +46,7 @@ impl Log {
             sink,
             lines,
             dispatch,
+            _alone: alone,
         }
     }
 

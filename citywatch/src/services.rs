@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
-use app::settings::{Key, Section, SettingsError, Sources};
+use anyhow::{Context, Result, bail};
+use app::settings::{CITY, Key, Section, SettingsError, Sources};
 use app::{Common, Options, ServeError, Service};
 use serde_json::Value;
 
@@ -136,7 +136,14 @@ pub(crate) fn find(name: &str) -> Result<&'static Entry> {
 
 /// Settings as `up` and its children will read them.
 pub(crate) fn sources(config: Option<&Path>) -> Result<Sources> {
-    Ok(Sources::open(config)?)
+    let sources = Sources::open(config)?;
+    // A service reads its own table and `city`; only here is every name known.
+    for table in sources.tables() {
+        if table != CITY {
+            find(table).with_context(|| format!("[{table}] of the settings file"))?;
+        }
+    }
+    Ok(sources)
 }
 
 #[cfg(test)]
@@ -169,6 +176,20 @@ mod tests {
                 assert!(known, "{listener} of {}", entry.name);
             }
         }
+    }
+
+    #[test]
+    fn a_table_of_the_settings_file_belongs_to_somebody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("citywatch.toml");
+        std::fs::write(&path, "[city]\nlog = 'info'\n[catalog]\npage_size = 9\n").unwrap();
+        sources(Some(&path)).unwrap();
+        std::fs::write(&path, "[catalogue]\npage_size = 9\n").unwrap();
+        let error = format!("{:#}", sources(Some(&path)).unwrap_err());
+        assert!(
+            error.contains("[catalogue]") && error.contains("catalog,"),
+            "{error}"
+        );
     }
 
     #[test]

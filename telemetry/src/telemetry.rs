@@ -5,6 +5,7 @@ use crate::context::{InCurrent, SpanId, TraceFlags, TraceId};
 use crate::core::{Core, SCHEMA_URL};
 use crate::counts::{ShutdownReport, SpanCounts};
 use crate::export::collector::Deliveries;
+use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::export::{self, Exporter};
 use crate::http::{ClientMiddleware, Edge, ServerLayer};
@@ -116,7 +117,7 @@ impl Builder {
             None
         };
         let resource = service::encode_resource(&attributes);
-        let spool = Spool::new(settings.queue, &resource, SCHEMA_URL);
+        let spool = Spool::new(Signal::Traces, settings.queue, &resource, SCHEMA_URL);
         let (way, last_words) = match exporter {
             Exporter::Otlp(otlp) => {
                 let last_words = otlp.timeout;

@@ -1,7 +1,7 @@
 //! OTLP/gRPC: one unary call, written by hand over HTTP/2 as in the
 //! [protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
-use super::deliver::{Answer, Delivered, SendError};
+use super::client::{Answer, Delivered, SendError};
 use super::http::{AGENT, MAX_ANSWER};
 use super::response;
 use crate::settings::{Compression, Otlp};
@@ -12,8 +12,6 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
-
-const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -33,13 +31,18 @@ impl Connection {
         !self.sender.is_closed()
     }
 
-    pub(super) async fn export(&mut self, otlp: &Otlp, body: Bytes) -> Result<Answer, SendError> {
+    pub(super) async fn export(
+        &mut self,
+        otlp: &Otlp,
+        method: &str,
+        body: Bytes,
+    ) -> Result<Answer, SendError> {
         let authority = otlp
             .endpoint
             .authority()
             .map_or("", |authority| authority.as_str());
         let compressed = otlp.compression == Compression::Gzip;
-        let mut request = Request::post(format!("http://{authority}{METHOD}"))
+        let mut request = Request::post(format!("http://{authority}{method}"))
             .header(USER_AGENT, AGENT)
             .header(CONTENT_TYPE, "application/grpc")
             .header(TE, "trailers")

@@ -1,7 +1,7 @@
 //! OTLP/HTTP with binary protobuf, as in the
 //! [specification](https://opentelemetry.io/docs/specs/otlp/#otlphttp).
 
-use super::deliver::{Answer, Delivered, SendError};
+use super::client::{Answer, Delivered, SendError};
 use super::response;
 use crate::settings::{Compression, Otlp};
 use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};

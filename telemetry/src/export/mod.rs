@@ -3,15 +3,18 @@
 //!
 //! It never blocks whoever ends a span, never grows beyond its bounds, and never forgets what it
 //! dropped: produced = exported + dropped + queued, at all times.
+//!
+//! Log records have the same way: a [`spool::Spool`] of their own with their [`signal::Signal`].
 
 mod batch;
+pub(crate) mod client;
 pub(crate) mod collector;
-mod deliver;
 mod grpc;
 mod http;
 mod ledger;
 mod response;
 mod retry;
+pub(crate) mod signal;
 pub(crate) mod spool;
 mod worker;
 

@@ -1,8 +1,9 @@
-//! `ExportTraceServiceResponse`, as far as it matters: how many spans were refused, and why.
+//! `Export…ServiceResponse`, as far as it matters: how many items were refused, and why. The
+//! responses of all signals have the same numbers of fields.
 
-use super::deliver::{Answer, Delivered};
+use super::client::{Answer, Delivered};
 
-/// An answer of success; it may still refuse some spans.
+/// An answer of success; it may still refuse some items.
 pub(super) fn taken(message: &[u8]) -> Answer {
     let partial = field(message, 1);
     let number = |value| {
@@ -85,22 +86,39 @@ fn varint(message: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry_proto::tonic::collector::trace::v1::{
-        ExportTracePartialSuccess, ExportTraceServiceResponse,
-    };
+    use opentelemetry_proto::tonic::collector::{logs, metrics, trace};
     use prost::Message;
 
     #[test]
-    fn refused_spans_are_found() {
-        let response = ExportTraceServiceResponse {
-            partial_success: Some(ExportTracePartialSuccess {
+    fn refused_items_of_every_signal_are_found() {
+        let error_message = "too old".to_owned();
+        let spans = trace::v1::ExportTraceServiceResponse {
+            partial_success: Some(trace::v1::ExportTracePartialSuccess {
                 rejected_spans: 300,
-                error_message: "too old".to_owned(),
+                error_message: error_message.clone(),
             }),
         };
-        let answer = taken(&response.encode_to_vec());
-        assert_eq!(answer.delivered, Delivered::Taken { rejected: 300 });
-        assert_eq!(answer.reason, "too old");
+        let points = metrics::v1::ExportMetricsServiceResponse {
+            partial_success: Some(metrics::v1::ExportMetricsPartialSuccess {
+                rejected_data_points: 300,
+                error_message: error_message.clone(),
+            }),
+        };
+        let records = logs::v1::ExportLogsServiceResponse {
+            partial_success: Some(logs::v1::ExportLogsPartialSuccess {
+                rejected_log_records: 300,
+                error_message,
+            }),
+        };
+        for response in [
+            spans.encode_to_vec(),
+            points.encode_to_vec(),
+            records.encode_to_vec(),
+        ] {
+            let answer = taken(&response);
+            assert_eq!(answer.delivered, Delivered::Taken { rejected: 300 });
+            assert_eq!(answer.reason, "too old");
+        }
     }
 
     #[test]

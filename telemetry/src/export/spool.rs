@@ -1,10 +1,12 @@
-//! Where spans wait: a buffer for each thread, then the queue.
+//! Where spans wait: a buffer for each thread, then the queue. Log records may wait in one of
+//! their own: `ScopeLogs` has its fields at the same numbers as `ScopeSpans`.
 //!
 //! Locks are taken in one order only: list of buffers, a buffer, the ledger.
 
 use super::batch::Envelope;
 use super::collector::Deliveries;
 use super::ledger::{Chunk, Ledger, Outcome};
+use super::signal::Signal;
 use crate::counts::{DropReason, SpanCounts};
 use crate::settings::Queue;
 use crate::span::proto;
@@ -28,6 +30,7 @@ pub(crate) struct Spool {
     buffers: Mutex<Vec<Arc<Mutex<Buffer>>>>,
     ledger: Mutex<Ledger>,
     envelope: Envelope,
+    pub(super) signal: Signal,
     /// No span is taken in any more. Written before the buffers are sealed for the last time and
     /// read under each buffer's lock, so that no span slips in behind.
     closed: AtomicBool,
@@ -64,12 +67,18 @@ struct Slot {
 }
 
 impl Spool {
-    /// `resource` is field 1 of `ResourceSpans`.
-    pub(crate) fn new(limits: Queue, resource: &[u8], schema_url: &str) -> Arc<Spool> {
+    /// `resource` is field 1 of `ResourceSpans`, or of `ResourceLogs`.
+    pub(crate) fn new(
+        signal: Signal,
+        limits: Queue,
+        resource: &[u8],
+        schema_url: &str,
+    ) -> Arc<Spool> {
         Arc::new(Spool {
             buffers: Mutex::default(),
             ledger: Mutex::new(Ledger::new(limits)),
             envelope: Envelope::new(resource, schema_url.as_bytes()),
+            signal,
             closed: AtomicBool::new(false),
             max_chunk_spans: limits.max_batch_spans,
             limits,
@@ -266,7 +275,7 @@ mod tests {
 
     #[test]
     fn runs_of_one_scope_share_a_message() {
-        let spool = Spool::new(Queue::default(), &[], "");
+        let spool = Spool::new(Signal::Traces, Queue::default(), &[], "");
         let (ours, theirs) = (scope("ours", "1"), scope("theirs", ""));
         for (scope, name) in [(&ours, "a"), (&ours, "b"), (&theirs, "c"), (&ours, "d")] {
             spool.push(scope, named(name));
@@ -290,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_span_beyond_two_mebibytes_is_dropped_alone() {
-        let spool = Spool::new(Queue::default(), &[], "");
+        let spool = Spool::new(Signal::Traces, Queue::default(), &[], "");
         let scope = scope("ours", "");
         spool.push(&scope, named("a"));
         spool.push(&scope, |out| out.resize(out.len() + (1 << 21), 0));
@@ -305,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_an_ended_thread_wrote_is_kept_and_its_buffer_is_not() {
-        let spool = Spool::new(Queue::default(), &[], "");
+        let spool = Spool::new(Signal::Traces, Queue::default(), &[], "");
         for _ in 0..20 {
             let spool = Arc::clone(&spool);
             let writer = std::thread::spawn(move || spool.push(&scope("ours", ""), named("a")));
@@ -318,7 +327,7 @@ mod tests {
 
     #[test]
     fn nothing_slips_in_behind_a_close() {
-        let spool = Spool::new(Queue::default(), &[], "");
+        let spool = Spool::new(Signal::Traces, Queue::default(), &[], "");
         let writers: Vec<_> = (0..4)
             .map(|_| {
                 let spool = Arc::clone(&spool);

@@ -1,7 +1,7 @@
 //! The thread that sends: a runtime of its own, so that it neither waits for the service's nor
 //! slows it down.
 
-use super::deliver::{Client, Delivered};
+use super::client::{Client, Delivered};
 use super::ledger::Outcome;
 use super::retry::Backoff;
 use super::spool::Spool;
@@ -36,7 +36,7 @@ impl Drop for Ended<'_> {
 
 async fn run(spool: &Spool, otlp: Otlp) {
     let _ended = Ended(spool);
-    let mut client = Client::new(otlp);
+    let mut client = Client::new(otlp, spool.signal);
     let mut next_seal = Instant::now() + spool.limits.schedule_delay;
     loop {
         let asked = spool.flushes_asked();

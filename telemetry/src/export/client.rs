@@ -1,5 +1,6 @@
-//! One attempt to deliver a request.
+//! One attempt to deliver a request of any signal.
 
+use super::signal::Signal;
 use super::{grpc, http};
 use crate::settings::{Compression, Otlp, Protocol};
 use bytes::Bytes;
@@ -11,12 +12,12 @@ use tokio::time::timeout;
 
 /// What the collector said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Delivered {
-    /// It has the spans, but for these.
+pub(crate) enum Delivered {
+    /// It has the items (spans, data points or log records), but for these.
     Taken { rejected: u64 },
     /// It will never take them.
     Refused,
-    /// It may take them later.
+    /// It may take them later, not before what it asks for.
     Retry { after: Option<Duration> },
 }
 
@@ -42,10 +43,12 @@ pub(super) struct Answer {
     pub(super) reason: String,
 }
 
-/// A connection to the collector, made when needed.
+/// A connection to the collector for one signal, made when needed. It belongs into a tokio
+/// runtime with I/O and time.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     otlp: Otlp,
+    signal: Signal,
     http: Option<http::Connection>,
     grpc: Option<grpc::Connection>,
     /// The last attempt failed; said once, not for each attempt.
@@ -53,16 +56,20 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(otlp: Otlp) -> Client {
+    pub(crate) fn new(otlp: Otlp, signal: Signal) -> Client {
         Client {
             otlp,
+            signal,
             http: None,
             grpc: None,
             away: false,
         }
     }
 
-    pub(super) async fn send(&mut self, request: &[u8]) -> Delivered {
+    /// Sends an encoded `Export…ServiceRequest` once, within the endpoint's timeout. A collector
+    /// that goes away and comes back is logged once each.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Delivered {
+        let signal = self.signal.as_str();
         let body = match self.otlp.compression {
             Compression::None => Bytes::copy_from_slice(request),
             Compression::Gzip => gzip(request),
@@ -77,16 +84,16 @@ impl Client {
                 reason,
             }) => {
                 if !std::mem::replace(&mut self.away, true) {
-                    tracing::warn!(%endpoint, reason, "collector does not take spans now");
+                    tracing::warn!(signal, %endpoint, reason, "collector takes nothing now");
                 }
                 Delivered::Retry { after }
             }
             Ok(Answer { delivered, reason }) => {
                 if std::mem::take(&mut self.away) {
-                    tracing::info!(%endpoint, "collector answers again");
+                    tracing::info!(signal, %endpoint, "collector answers again");
                 }
                 if delivered != (Delivered::Taken { rejected: 0 }) {
-                    tracing::warn!(%endpoint, reason, "collector refused spans");
+                    tracing::warn!(signal, %endpoint, reason, "collector refused data");
                 }
                 delivered
             }
@@ -94,7 +101,7 @@ impl Client {
                 self.http = None;
                 self.grpc = None;
                 if !std::mem::replace(&mut self.away, true) {
-                    tracing::warn!(%endpoint, %error, "collector is away, spans wait");
+                    tracing::warn!(signal, %endpoint, %error, "collector is away, data waits");
                 }
                 Delivered::Retry { after: None }
             }
@@ -117,7 +124,8 @@ impl Client {
                     Some(connection) if connection.is_open() => connection,
                     _ => grpc::Connection::open(connect(&self.otlp).await?).await?,
                 };
-                let answer = connection.export(&self.otlp, body).await?;
+                let method = self.signal.grpc_method();
+                let answer = connection.export(&self.otlp, method, body).await?;
                 self.grpc = Some(connection);
                 Ok(answer)
             }

@@ -95,16 +95,42 @@ fn swap(current: Option<Current>) -> Option<Current> {
 
 /// The current context. Its span may be one that the OpenTelemetry API attached.
 pub(crate) fn get() -> Option<Current> {
-    let mut current = CURRENT
-        .try_with(|cell| cell.borrow().clone())
-        .ok()
-        .flatten()?;
-    if let Some(deeper) = attached() {
-        current.trace_id = deeper.trace_id;
-        current.span_id = deeper.span_id;
-        current.flags = deeper.flags;
+    let mut current = with_current(Current::clone)?;
+    if let Some((trace_id, span_id, flags)) = attached_ids() {
+        current.trace_id = trace_id;
+        current.span_id = span_id;
+        current.flags = flags;
     }
     Some(current)
+}
+
+/// Reads the current context, if there is one, without counting a reference. A span that the
+/// OpenTelemetry API attached deeper is not looked at. `read` must not change what is current.
+pub(crate) fn with_current<R>(read: impl FnOnce(&Current) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|cell| cell.borrow().as_ref().map(read))
+        .ok()
+        .flatten()
+}
+
+type Ids = (TraceId, SpanId, TraceFlags);
+
+/// The ids of the span that the OpenTelemetry API has attached on this thread: one of ours, or one
+/// that code which speaks that API has begun within ours.
+pub(crate) fn attached_ids() -> Option<Ids> {
+    opentelemetry::Context::map_current(|context| {
+        let span = context.span();
+        let context = span.span_context();
+        context.is_valid().then(|| ids_of(context))
+    })
+}
+
+fn ids_of(context: &opentelemetry::trace::SpanContext) -> Ids {
+    (
+        TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
+        SpanId(u64::from_be_bytes(context.span_id().to_bytes())),
+        TraceFlags(context.trace_flags().to_u8()),
+    )
 }
 
 /// The span that the OpenTelemetry API has attached on this thread.
@@ -112,13 +138,67 @@ fn attached() -> Option<SpanContext> {
     opentelemetry::Context::map_current(|context| {
         let span = context.span();
         let context = span.span_context();
+        let (trace_id, span_id, flags) = ids_of(context);
         context.is_valid().then(|| SpanContext {
-            trace_id: TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
-            span_id: SpanId(u64::from_be_bytes(context.span_id().to_bytes())),
-            flags: TraceFlags(context.trace_flags().to_u8()),
+            trace_id,
+            span_id,
+            flags,
             tracestate: TraceState::parse(&context.trace_state().header()),
         })
     })
+}
+
+/// A context that is made current many times, for one poll at a time. What it puts in place it
+/// takes back, so that no reference is counted on the way: many threads share those counts.
+#[derive(Debug)]
+pub(crate) struct Scoped {
+    current: Current,
+    otel: opentelemetry::Context,
+    /// Absent while it is in place.
+    lent: RefCell<Option<Current>>,
+}
+
+impl Scoped {
+    pub(crate) fn new(current: Current, otel: opentelemetry::Context) -> Scoped {
+        Scoped {
+            lent: RefCell::new(None),
+            current,
+            otel,
+        }
+    }
+
+    pub(crate) fn current(&self) -> &Current {
+        &self.current
+    }
+
+    /// Makes it current on this thread until the guard is dropped.
+    pub(crate) fn enter(&self) -> InPlace<'_> {
+        let otel = self.otel.clone().attach();
+        let lent = self.lent.take().unwrap_or_else(|| self.current.clone());
+        InPlace {
+            scoped: self,
+            previous: swap(Some(lent)),
+            _otel: otel,
+        }
+    }
+}
+
+/// Puts the previous context back when dropped.
+#[derive(Debug)]
+pub(crate) struct InPlace<'a> {
+    scoped: &'a Scoped,
+    previous: Option<Current>,
+    // Not Send, as this is not.
+    _otel: opentelemetry::ContextGuard,
+}
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        let found = swap(self.previous.take());
+        // Something entered later and never left would be found instead.
+        let ours = found.filter(|found| found.span_id == self.scoped.current.span_id);
+        self.scoped.lent.replace(ours);
+    }
 }
 
 /// Puts the previous context back when dropped.
@@ -171,27 +251,33 @@ pub fn baggage() -> Baggage {
 }
 
 pub(super) fn propagators() -> Propagators {
-    get().map_or_else(Propagators::default, |current| current.core.propagators())
+    with_current(|current| current.core.propagators()).unwrap_or_default()
 }
 
 /// Carries the current context into a task that is spawned.
 pub fn in_current<F: Future>(future: F) -> InCurrent<F> {
-    let current = get();
+    let otel = opentelemetry::Context::current();
     InCurrent {
         future,
-        current,
-        otel: opentelemetry::Context::current(),
+        scope: match get() {
+            Some(current) => Scope::Ours(Scoped::new(current, otel)),
+            None => Scope::Otel(otel),
+        },
     }
 }
 
 /// Runs a future with other baggage. Outside any request it changes nothing.
 pub fn with_baggage<F: Future>(baggage: Baggage, future: F) -> InCurrent<F> {
-    let mut scoped = in_current(future);
-    if let Some(current) = &mut scoped.current {
-        current.carried = Carried::new(current.tracestate(), baggage);
-        scoped.otel = crate::otel::with_baggage(&scoped.otel, &current.baggage());
-    }
-    scoped
+    let otel = opentelemetry::Context::current();
+    let scope = match get() {
+        None => Scope::Otel(otel),
+        Some(mut current) => {
+            current.carried = Carried::new(current.tracestate(), baggage);
+            let otel = crate::otel::with_baggage(&otel, &current.baggage());
+            Scope::Ours(Scoped::new(current, otel))
+        }
+    };
+    InCurrent { future, scope }
 }
 
 pub(crate) fn in_context<F: Future>(
@@ -201,9 +287,15 @@ pub(crate) fn in_context<F: Future>(
 ) -> InCurrent<F> {
     InCurrent {
         future,
-        current: Some(current),
-        otel,
+        scope: Scope::Ours(Scoped::new(current, otel)),
     }
+}
+
+#[derive(Debug)]
+enum Scope {
+    Ours(Scoped),
+    /// Outside any request of ours.
+    Otel(opentelemetry::Context),
 }
 
 pin_project! {
@@ -213,8 +305,7 @@ pin_project! {
     pub struct InCurrent<F> {
         #[pin]
         future: F,
-        current: Option<Current>,
-        otel: opentelemetry::Context,
+        scope: Scope,
     }
 }
 
@@ -223,7 +314,15 @@ impl<F: Future> Future for InCurrent<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = enter(this.current.clone(), this.otel.clone());
-        this.future.poll(cx)
+        match this.scope {
+            Scope::Ours(scoped) => {
+                let _in_place = scoped.enter();
+                this.future.poll(cx)
+            }
+            Scope::Otel(otel) => {
+                let _entered = enter(None, otel.clone());
+                this.future.poll(cx)
+            }
+        }
     }
 }

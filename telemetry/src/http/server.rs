@@ -4,13 +4,12 @@ use super::client::{ClientRequest, ClientSpan};
 use super::edge::Edge;
 use super::head::Head;
 use super::semconv::{self, Method, Scheme, Version};
-use crate::context::current::{self, Current, Entered};
+use crate::context::current::{Current, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
 use crate::metrics::ServerLabels;
 use crate::span::encode::{self, ATTRIBUTE, Parent};
 use crate::span::{pool, proto};
 use http::{HeaderValue, StatusCode};
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,8 +18,7 @@ use std::time::Instant;
 /// It ends once, when finished or dropped. Without a status it counts as cancelled.
 #[derive(Debug)]
 pub struct ServerSpan {
-    current: Current,
-    otel: opentelemetry::Context,
+    scoped: Scoped,
     parent: Parent,
     start: Instant,
     head: Arc<Head>,
@@ -37,8 +35,7 @@ pub struct ServerSpan {
 /// Makes a span current on this thread until it is dropped: for one poll.
 #[derive(Debug)]
 pub struct Scope<'a> {
-    _entered: Entered,
-    _span: PhantomData<&'a ServerSpan>,
+    _in_place: InPlace<'a>,
 }
 
 impl ServerSpan {
@@ -54,8 +51,7 @@ impl ServerSpan {
         current.core.metrics.server.active(method, scheme, 1);
         let otel = current.to_otel();
         ServerSpan {
-            current,
-            otel,
+            scoped: Scoped::new(current, otel),
             parent,
             start: Instant::now(),
             head,
@@ -71,7 +67,7 @@ impl ServerSpan {
     /// The span's ids.
     #[must_use]
     pub fn context(&self) -> SpanContext {
-        self.current.span_context()
+        self.scoped.current().span_context()
     }
 
     /// Makes the span current on this thread until the scope is dropped. Take one for each poll,
@@ -79,14 +75,13 @@ impl ServerSpan {
     #[must_use]
     pub fn scope(&self) -> Scope<'_> {
         Scope {
-            _entered: current::enter(Some(self.current.clone()), self.otel.clone()),
-            _span: PhantomData,
+            _in_place: self.scoped.enter(),
         }
     }
 
     /// The template that matched, if it was not known at the start.
     pub fn set_route(&mut self, route: &str) {
-        self.head = self.current.core.heads.get(route);
+        self.head = self.scoped.current().core.heads.get(route);
     }
 
     /// Says what went wrong, in a word from a closed set (`error.type`); the span's status becomes
@@ -121,10 +116,10 @@ impl ServerSpan {
     /// Begins the span of a request that this one causes.
     #[must_use]
     pub fn client(&self, request: &ClientRequest<'_>) -> ClientSpan {
-        let edge = Edge::new(Arc::clone(&self.current.core));
+        let edge = Edge::new(Arc::clone(&self.scoped.current().core));
         edge.client_of(
             Some(&self.context()),
-            self.current.carried.clone(),
+            self.scoped.current().carried.clone(),
             request,
             None,
         )
@@ -140,7 +135,7 @@ impl ServerSpan {
             (None, 500..) => std::str::from_utf8(&digits).ok(),
             _ => None,
         };
-        let core = &self.current.core;
+        let core = &self.scoped.current().core;
         let labels = ServerLabels {
             route: self.head.route(),
             method: self.method,
@@ -153,7 +148,7 @@ impl ServerSpan {
         let exemplar = self
             .attributes
             .is_some()
-            .then(|| self.current.span_context());
+            .then(|| self.scoped.current().span_context());
         core.metrics.server.active(self.method, self.scheme, -1);
         core.metrics
             .server
@@ -162,7 +157,7 @@ impl ServerSpan {
             return;
         };
         core.record(|out| {
-            encode::opening(out, &self.current, self.parent, end, duration);
+            encode::opening(out, self.scoped.current(), self.parent, end, duration);
             out.extend_from_slice(self.head.encoded(self.method));
             out.extend_from_slice(&attributes);
             if self.status != 0 {

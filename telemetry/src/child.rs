@@ -7,8 +7,9 @@
 
 use crate::context::SpanId;
 use crate::context::current::{self, Current, Entered};
-use crate::span::encode::{self, ATTRIBUTE, Kind, Parent};
-use crate::span::{pool, proto};
+use crate::settings::Limits;
+use crate::span::attributes::Attributes as Encoded;
+use crate::span::encode::{self, Kind, Parent};
 use std::cell::RefCell;
 use std::fmt;
 use std::time::Instant;
@@ -66,7 +67,8 @@ struct Child {
 
 #[derive(Debug)]
 struct Fields {
-    attributes: Vec<u8>,
+    attributes: Encoded,
+    limits: Limits,
     name: Option<String>,
     kind: Kind,
     status: Option<Status>,
@@ -109,7 +111,7 @@ where
             current.span_id = SpanId::random();
         }
         let fields = recorded.then(|| {
-            let mut fields = Fields::default();
+            let mut fields = Fields::new(*current.core.limits());
             attributes.record(&mut fields);
             fields
         });
@@ -204,30 +206,28 @@ impl Child {
             encode::opening(out, &current, parent, end, duration);
             encode::name(out, fields.name.as_deref().unwrap_or(name));
             encode::kind(out, fields.kind);
-            out.extend_from_slice(&fields.attributes);
+            fields.attributes.finish(out);
             match fields.status {
                 None => {}
                 Some(Status::Ok) => encode::ok_status(out),
                 Some(Status::Error) => encode::error_status(out, &fields.description),
             }
         });
-        pool::give(fields.attributes);
     }
 }
 
-impl Default for Fields {
-    fn default() -> Self {
+impl Fields {
+    fn new(limits: Limits) -> Self {
         Fields {
-            attributes: pool::take(),
+            attributes: Encoded::take(),
+            limits,
             name: None,
             kind: Kind::Internal,
             status: None,
             description: String::new(),
         }
     }
-}
 
-impl Fields {
     fn text(&mut self, key: &str, value: &str) {
         match key {
             "otel.name" => self.name = Some(value.to_owned()),
@@ -248,7 +248,7 @@ impl Fields {
                 }
             }
             "otel.status_description" => value.clone_into(&mut self.description),
-            _ => proto::attribute(&mut self.attributes, ATTRIBUTE, key, value),
+            _ => self.attributes.set(&self.limits, key, value),
         }
     }
 }
@@ -263,11 +263,11 @@ impl Visit for Fields {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        proto::attribute(&mut self.attributes, ATTRIBUTE, field.name(), value);
+        self.attributes.set(&self.limits, field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        proto::attribute(&mut self.attributes, ATTRIBUTE, field.name(), value);
+        self.attributes.set(&self.limits, field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -279,7 +279,7 @@ impl Visit for Fields {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        proto::attribute(&mut self.attributes, ATTRIBUTE, field.name(), value);
+        self.attributes.set(&self.limits, field.name(), value);
     }
 }
 

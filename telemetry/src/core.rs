@@ -5,7 +5,7 @@ use crate::export::spool::Spool;
 use crate::http::head::Heads;
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::settings::Sampler;
+use crate::settings::{Limits, Sampler, Settings};
 use crate::span::proto;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,6 +19,7 @@ pub(crate) struct Core {
     service: Service,
     sampler: Sampler,
     propagators: Propagators,
+    limits: Limits,
     /// False when nothing is exported; contexts travel all the same.
     recording: bool,
     /// How long the exporter may go on once nobody needs this any more.
@@ -32,8 +33,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(
         service: Service,
-        sampler: Sampler,
-        propagators: Propagators,
+        settings: &Settings,
         recording: bool,
         last_words: std::time::Duration,
         spool: Arc<Spool>,
@@ -42,8 +42,9 @@ impl Core {
         let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
         Core {
             service,
-            sampler,
-            propagators,
+            sampler: settings.sampler,
+            propagators: settings.propagators,
+            limits: settings.limits,
             recording,
             last_words,
             scope,
@@ -59,6 +60,10 @@ impl Core {
 
     pub(crate) fn propagators(&self) -> Propagators {
         self.propagators
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn is_recording(&self) -> bool {

@@ -3,6 +3,7 @@
 use crate::context::current::Current;
 use crate::context::{Baggage, SpanId, TraceId};
 use crate::core::{self, Core};
+use crate::settings::Limits;
 use crate::span::encode::{self, ATTRIBUTE, Kind, Parent};
 use crate::span::proto;
 use opentelemetry::baggage::BaggageExt;
@@ -142,7 +143,10 @@ impl SpanProcessor for Encode {
             span.instrumentation_scope.name(),
             span.instrumentation_scope.version().unwrap_or_default(),
         );
-        self.core.spool.push(&scope, |out| encode_span(out, &span));
+        let limits = self.core.limits();
+        self.core
+            .spool
+            .push(&scope, |out| encode_span(out, limits, &span));
     }
 
     /// Delivery is the pipeline's: see `Telemetry::flush`.
@@ -156,7 +160,7 @@ impl SpanProcessor for Encode {
     }
 }
 
-fn encode_span(out: &mut Vec<u8>, span: &SpanData) {
+fn encode_span(out: &mut Vec<u8>, limits: &Limits, span: &SpanData) {
     let context = &span.span_context;
     let state = context.trace_state().header();
     encode::ids(
@@ -183,7 +187,8 @@ fn encode_span(out: &mut Vec<u8>, span: &SpanData) {
         },
     );
     for attribute in &span.attributes {
-        proto::attribute(out, ATTRIBUTE, attribute.key.as_str(), &attribute.value);
+        let key = attribute.key.as_str();
+        proto::attribute_within(out, ATTRIBUTE, limits, key, &attribute.value);
     }
     for event in &span.events.events {
         let mut message = Vec::new();
@@ -191,7 +196,8 @@ fn encode_span(out: &mut Vec<u8>, span: &SpanData) {
         message.extend_from_slice(&nanos(event.timestamp).to_le_bytes());
         proto::bytes(&mut message, 0x12, event.name.as_bytes());
         for attribute in &event.attributes {
-            proto::attribute(&mut message, 0x1a, attribute.key.as_str(), &attribute.value);
+            let key = attribute.key.as_str();
+            proto::attribute_within(&mut message, 0x1a, limits, key, &attribute.value);
         }
         proto::bytes(out, 0x5a, &message);
     }

@@ -133,8 +133,7 @@ impl Builder {
         let recording = !matches!(way, Way::Nowhere);
         let core = Arc::new(Core::new(
             service,
-            settings.sampler,
-            settings.propagators,
+            &settings,
             recording,
             last_words,
             spool,

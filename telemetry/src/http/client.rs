@@ -5,8 +5,9 @@ use super::url;
 use crate::context::current::Current;
 use crate::context::{self, SpanContext};
 use crate::metrics::ClientLabels;
-use crate::span::encode::{self, ATTRIBUTE, Kind, Parent};
-use crate::span::{pool, proto};
+use crate::span::attributes::Attributes;
+use crate::span::encode::{self, Kind, Parent};
+use crate::span::limits::Limits;
 use http::{HeaderMap, StatusCode, Uri};
 use std::time::Instant;
 
@@ -35,8 +36,8 @@ pub struct ClientSpan {
     method: Method,
     address: Box<str>,
     port: u16,
-    /// Encoded, with name and kind; `None` when nothing is recorded.
-    attributes: Option<Vec<u8>>,
+    /// With the name; `None` when nothing is recorded.
+    attributes: Option<Attributes>,
     outcome: Option<Result<StatusCode, &'static str>>,
 }
 
@@ -50,8 +51,8 @@ impl ClientSpan {
     ) -> ClientSpan {
         let method = Method::of(request.method);
         let attributes = current.is_recording().then(|| {
-            let mut out = pool::take();
-            describe(&mut out, request, method, template);
+            let mut out = Attributes::take();
+            describe(&mut out, current.core.limits(), request, method, template);
             out
         });
         ClientSpan {
@@ -90,7 +91,7 @@ impl ClientSpan {
     /// Adds an attribute; nothing happens when the span is not recorded.
     pub fn set_attribute(&mut self, key: &str, value: impl Into<opentelemetry::Value>) {
         if let Some(out) = &mut self.attributes {
-            proto::attribute(out, ATTRIBUTE, key, &value.into());
+            out.set(self.current.core.limits(), key, &value.into());
         }
     }
 
@@ -126,22 +127,24 @@ impl ClientSpan {
         core.metrics
             .client
             .record(labels, duration.as_secs_f64(), exemplar.as_ref());
-        let Some(attributes) = self.attributes.take() else {
+        let Some(mut attributes) = self.attributes.take() else {
             return;
         };
+        if status != 0 {
+            let status = i64::from(status);
+            attributes.push(core.limits(), "http.response.status_code", status);
+        }
+        if let Some(error) = error {
+            attributes.push(core.limits(), "error.type", error);
+        }
         core.record(|out| {
             encode::opening(out, &self.current, self.parent, end, duration);
-            out.extend_from_slice(&attributes);
-            if status != 0 {
-                let status = i64::from(status);
-                proto::attribute(out, ATTRIBUTE, "http.response.status_code", status);
-            }
-            if let Some(error) = error {
-                proto::attribute(out, ATTRIBUTE, "error.type", error);
+            encode::kind(out, Kind::Client);
+            attributes.finish(out);
+            if error.is_some() {
                 encode::error_status(out, "");
             }
         });
-        pool::give(attributes);
     }
 }
 
@@ -152,17 +155,17 @@ impl Drop for ClientSpan {
 }
 
 fn describe(
-    out: &mut Vec<u8>,
+    out: &mut Attributes,
+    limits: &Limits,
     request: &ClientRequest<'_>,
     method: Method,
     template: Option<&str>,
 ) {
-    match template {
+    out.field(|out| match template {
         Some(template) => encode::name(out, &format!("{} {template}", method.in_name())),
         None => encode::name(out, method.in_name()),
-    }
-    encode::kind(out, Kind::Client);
-    let mut text = |key: &str, value: &str| proto::attribute(out, ATTRIBUTE, key, value);
+    });
+    let mut text = |key: &str, value: &str| out.push(limits, key, value);
     text("http.request.method", method.as_str());
     if method == Method::Other {
         text("http.request.method_original", request.method.as_str());
@@ -186,14 +189,9 @@ fn describe(
     let port = port.unwrap_or(semconv::Scheme::of(scheme).port());
     text("url.full", &url::full(scheme, host, port, path));
     text("server.address", request.server_address);
-    proto::attribute(
-        out,
-        ATTRIBUTE,
-        "server.port",
-        i64::from(request.server_port),
-    );
+    out.push(limits, "server.port", i64::from(request.server_port));
     if request.resend_count > 0 {
         let count = i64::from(request.resend_count);
-        proto::attribute(out, ATTRIBUTE, "http.request.resend_count", count);
+        out.push(limits, "http.request.resend_count", count);
     }
 }

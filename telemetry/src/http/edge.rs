@@ -8,8 +8,10 @@ use super::url;
 use crate::context::current::{self, Carried, Current};
 use crate::context::{self, Baggage, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::core::Core;
-use crate::span::encode::{self, ATTRIBUTE, Parent};
-use crate::span::{pool, proto};
+use crate::span::attributes::Attributes;
+use crate::span::encode::{self, Parent};
+use crate::span::limits::Limits;
+use crate::span::pool;
 use http::header::USER_AGENT;
 use http::{HeaderMap, Uri};
 use std::net::SocketAddr;
@@ -108,10 +110,11 @@ impl Edge {
         let method = Method::of(request.method);
         let version = Version::of(request.version);
         let attributes = current.is_recording().then(|| {
-            let mut out = pool::take();
-            describe(&mut out, request, method, scheme, version, &origin);
+            let mut out = Attributes::take();
+            let limits = self.core.limits();
+            describe(&mut out, limits, request, method, scheme, version, &origin);
             if let Some(link) = &link {
-                encode::link(&mut out, link, true);
+                out.field(|out| encode::link(out, link, true));
             }
             out
         });
@@ -182,14 +185,15 @@ impl Edge {
 
 /// The attributes that are known when a request comes in.
 fn describe(
-    out: &mut Vec<u8>,
+    out: &mut Attributes,
+    limits: &Limits,
     request: &ServerRequest<'_>,
     method: Method,
     scheme: Scheme,
     version: Version,
     origin: &Origin<'_>,
 ) {
-    let mut text = |key: &str, value: &str| proto::attribute(out, ATTRIBUTE, key, value);
+    let mut text = |key: &str, value: &str| out.push(limits, key, value);
     if method == Method::Other {
         text("http.request.method_original", request.method.as_str());
     }
@@ -212,15 +216,15 @@ fn describe(
     if let Some((host, port)) = origin.host {
         text("server.address", host);
         let port = port.unwrap_or(scheme.port());
-        proto::attribute(out, ATTRIBUTE, "server.port", i64::from(port));
+        out.push(limits, "server.port", i64::from(port));
     }
     if let Some(peer) = request.peer {
         let mut address = pool::Text::default();
         address.write(peer.ip());
         if origin.client.is_none() {
-            proto::attribute(out, ATTRIBUTE, "client.address", address.as_str());
+            out.push(limits, "client.address", address.as_str());
         }
-        proto::attribute(out, ATTRIBUTE, "network.peer.address", address.as_str());
-        proto::attribute(out, ATTRIBUTE, "network.peer.port", i64::from(peer.port()));
+        out.push(limits, "network.peer.address", address.as_str());
+        out.push(limits, "network.peer.port", i64::from(peer.port()));
     }
 }

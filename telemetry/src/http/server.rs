@@ -7,8 +7,8 @@ use super::semconv::{self, Method, Scheme, Version};
 use crate::context::current::{Current, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
 use crate::metrics::ServerLabels;
-use crate::span::encode::{self, ATTRIBUTE, Parent};
-use crate::span::{pool, proto};
+use crate::span::attributes::Attributes;
+use crate::span::encode::{self, Parent};
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,7 @@ pub struct ServerSpan {
     scheme: Scheme,
     version: Version,
     /// Encoded; `None` when nothing is recorded.
-    attributes: Option<Vec<u8>>,
+    attributes: Option<Attributes>,
     /// 0 until known.
     status: u16,
     error: Option<&'static str>,
@@ -46,7 +46,7 @@ impl ServerSpan {
         method: Method,
         scheme: Scheme,
         version: Version,
-        attributes: Option<Vec<u8>>,
+        attributes: Option<Attributes>,
     ) -> ServerSpan {
         current.core.metrics.server.active(method, scheme, 1);
         let otel = current.to_otel();
@@ -93,7 +93,7 @@ impl ServerSpan {
     /// Adds an attribute; nothing happens when the span is not recorded.
     pub fn set_attribute(&mut self, key: &str, value: impl Into<opentelemetry::Value>) {
         if let Some(out) = &mut self.attributes {
-            proto::attribute(out, ATTRIBUTE, key, &value.into());
+            out.set(self.scoped.current().core.limits(), key, &value.into());
         }
     }
 
@@ -153,23 +153,24 @@ impl ServerSpan {
         core.metrics
             .server
             .record(labels, duration.as_secs_f64(), exemplar.as_ref());
-        let Some(attributes) = self.attributes.take() else {
+        let Some(mut attributes) = self.attributes.take() else {
             return;
         };
+        if self.status != 0 {
+            let status = i64::from(self.status);
+            attributes.push(core.limits(), "http.response.status_code", status);
+        }
+        if let Some(error) = error {
+            attributes.push(core.limits(), "error.type", error);
+        }
         core.record(|out| {
             encode::opening(out, self.scoped.current(), self.parent, end, duration);
             out.extend_from_slice(self.head.encoded(self.method));
-            out.extend_from_slice(&attributes);
-            if self.status != 0 {
-                let status = i64::from(self.status);
-                proto::attribute(out, ATTRIBUTE, "http.response.status_code", status);
-            }
-            if let Some(error) = error {
-                proto::attribute(out, ATTRIBUTE, "error.type", error);
+            attributes.finish(out);
+            if error.is_some() {
                 encode::error_status(out, "");
             }
         });
-        pool::give(attributes);
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn read(variable: Variable<'_>) -> Result<Settings, SettingsError> {
             api_otlp(variable, LOGS)?
         },
         queue: queue(variable)?,
+        limits: defaults.limits,
         log_format: defaults.log_format,
         log_filter: get(variable, "RUST_LOG").unwrap_or(defaults.log_filter),
     })

@@ -7,6 +7,7 @@ use crate::log::Format;
 use http::{HeaderName, HeaderValue, Uri};
 use std::time::Duration;
 
+pub use crate::span::limits::Limits;
 pub use env::SettingsError;
 
 /// How a service's telemetry is set up. The default is what OpenTelemetry specifies for unset
@@ -31,6 +32,8 @@ pub struct Settings {
     pub logs_otlp: Option<Otlp>,
     /// `OTEL_BSP_*` and the bound in bytes.
     pub queue: Queue,
+    /// How much one span may say.
+    pub limits: Limits,
     /// Log lines on stdout.
     pub log_format: Format,
     /// `RUST_LOG`, in the grammar of `tracing_subscriber::EnvFilter`.
@@ -118,6 +121,7 @@ impl Default for Settings {
             metrics_otlp: None,
             logs_otlp: None,
             queue: Queue::default(),
+            limits: Limits::default(),
             log_format: Format::default(),
             log_filter: "info".to_owned(),
         }

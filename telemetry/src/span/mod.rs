@@ -1,5 +1,7 @@
 //! Spans as OTLP protobuf bytes, written once and never decoded again on this side.
 
+pub(crate) mod attributes;
 pub(crate) mod encode;
+pub(crate) mod limits;
 pub(crate) mod pool;
 pub(crate) mod proto;

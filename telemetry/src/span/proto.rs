@@ -1,10 +1,8 @@
 //! The few pieces of the [protobuf wire format](https://protobuf.dev/programming-guides/encoding/)
 //! that OTLP needs.
 
-use opentelemetry::{Array, Value};
-
-/// Attribute values longer than this are cut at a character's border.
-const MAX_VALUE: usize = 4096;
+use super::limits::Limits;
+use opentelemetry::{Array, StringValue, Value};
 
 pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -14,14 +12,31 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn varint_len(value: u64) -> usize {
+pub(super) fn varint_len(value: u64) -> usize {
     (70 - (value | 1).leading_zeros() as usize) / 7
 }
 
+/// The number that begins at `at`, and where it ends.
+pub(crate) fn read_varint(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let mut value = 0;
+    for (i, byte) in bytes.get(at..)?.iter().enumerate().take(9) {
+        value |= usize::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Some((value, at + i + 1));
+        }
+    }
+    None
+}
+
 /// A length-delimited field.
+#[inline]
 pub(crate) fn bytes(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
-    out.push(tag);
-    varint(out, value.len() as u64);
+    if value.len() < 128 {
+        out.extend_from_slice(&[tag, value.len() as u8]);
+    } else {
+        out.push(tag);
+        varint(out, value.len() as u64);
+    }
     out.extend_from_slice(value);
 }
 
@@ -57,107 +72,161 @@ pub(crate) fn patch(placeholder: &mut [u8], len: usize) {
 /// A value that an attribute can have: a number or a reference.
 pub(crate) trait Attribute: Copy {
     /// The length of its `AnyValue`.
-    fn len(&self) -> usize;
+    fn size(&self, limits: &Limits) -> usize;
     /// The `AnyValue`, without tag and length.
-    fn write(&self, out: &mut Vec<u8>);
-}
-
-fn cut(text: &str) -> &str {
-    if text.len() > MAX_VALUE {
-        &text[..text.floor_char_boundary(MAX_VALUE)]
-    } else {
-        text
-    }
+    fn write(&self, out: &mut Vec<u8>, limits: &Limits);
 }
 
 impl Attribute for &str {
-    fn len(&self) -> usize {
-        let len = cut(self).len();
+    #[inline]
+    fn size(&self, limits: &Limits) -> usize {
+        let len = limits.cut(self).len();
         1 + varint_len(len as u64) + len
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        bytes(out, 0x0a, cut(self).as_bytes());
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>, limits: &Limits) {
+        bytes(out, 0x0a, limits.cut(self).as_bytes());
     }
 }
 
 impl Attribute for bool {
-    fn len(&self) -> usize {
+    fn size(&self, _limits: &Limits) -> usize {
         2
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, _limits: &Limits) {
         out.extend_from_slice(&[0x10, u8::from(*self)]);
     }
 }
 
 impl Attribute for i64 {
-    fn len(&self) -> usize {
+    fn size(&self, _limits: &Limits) -> usize {
         1 + varint_len(*self as u64)
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, _limits: &Limits) {
         out.push(0x18);
         varint(out, *self as u64);
     }
 }
 
 impl Attribute for f64 {
-    fn len(&self) -> usize {
+    fn size(&self, _limits: &Limits) -> usize {
         9
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, _limits: &Limits) {
         out.push(0x21);
         out.extend_from_slice(&self.to_le_bytes());
     }
 }
 
-/// A value of the OpenTelemetry API. Rare beside our own, so its length is found by writing it.
+/// A value of the OpenTelemetry API.
 impl Attribute for &Value {
-    fn len(&self) -> usize {
-        let mut out = Vec::new();
-        self.write(&mut out);
-        out.len()
+    fn size(&self, limits: &Limits) -> usize {
+        match self {
+            Value::Bool(value) => value.size(limits),
+            Value::I64(value) => value.size(limits),
+            Value::F64(value) => value.size(limits),
+            Value::String(value) => value.as_str().size(limits),
+            Value::Array(array) => {
+                let elements = array_len(array, limits);
+                1 + varint_len(elements as u64) + elements
+            }
+            other => other.to_string().as_str().size(limits),
+        }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        fn list<A: Attribute>(out: &mut Vec<u8>, values: impl Iterator<Item = A>) {
-            let mut array = Vec::new();
-            for value in values {
-                array.push(0x0a);
-                varint(&mut array, value.len() as u64);
-                value.write(&mut array);
-            }
-            bytes(out, 0x2a, &array);
-        }
+    fn write(&self, out: &mut Vec<u8>, limits: &Limits) {
         match self {
-            Value::Bool(value) => value.write(out),
-            Value::I64(value) => value.write(out),
-            Value::F64(value) => value.write(out),
-            Value::String(value) => value.as_str().write(out),
-            Value::Array(Array::Bool(values)) => list(out, values.iter().copied()),
-            Value::Array(Array::I64(values)) => list(out, values.iter().copied()),
-            Value::Array(Array::F64(values)) => list(out, values.iter().copied()),
-            Value::Array(Array::String(values)) => {
-                list(out, values.iter().map(opentelemetry::StringValue::as_str));
+            Value::Bool(value) => value.write(out, limits),
+            Value::I64(value) => value.write(out, limits),
+            Value::F64(value) => value.write(out, limits),
+            Value::String(value) => value.as_str().write(out, limits),
+            Value::Array(array) => {
+                out.push(0x2a);
+                varint(out, array_len(array, limits) as u64);
+                match array {
+                    Array::Bool(values) => elements(out, values.iter().copied(), limits),
+                    Array::I64(values) => elements(out, values.iter().copied(), limits),
+                    Array::F64(values) => elements(out, values.iter().copied(), limits),
+                    Array::String(values) => {
+                        elements(out, values.iter().map(StringValue::as_str), limits);
+                    }
+                    // The API may grow.
+                    other => elements(out, [other.to_string().as_str()].into_iter(), limits),
+                }
             }
-            // Both enums may grow.
-            other => other.to_string().as_str().write(out),
+            // The API may grow.
+            other => other.to_string().as_str().write(out, limits),
         }
     }
 }
 
-/// A `KeyValue` as the field `tag`.
+/// The length of an `ArrayValue`.
+fn array_len(array: &Array, limits: &Limits) -> usize {
+    fn sum<A: Attribute>(values: impl Iterator<Item = A>, limits: &Limits) -> usize {
+        values
+            .map(|value| value.size(limits))
+            .map(|len| 1 + varint_len(len as u64) + len)
+            .sum()
+    }
+    match array {
+        Array::Bool(values) => sum(values.iter().copied(), limits),
+        Array::I64(values) => sum(values.iter().copied(), limits),
+        Array::F64(values) => sum(values.iter().copied(), limits),
+        Array::String(values) => sum(values.iter().map(StringValue::as_str), limits),
+        other => sum([other.to_string().as_str()].into_iter(), limits),
+    }
+}
+
+fn elements<A: Attribute>(out: &mut Vec<u8>, values: impl Iterator<Item = A>, limits: &Limits) {
+    for value in values {
+        out.push(0x0a);
+        varint(out, value.size(limits) as u64);
+        value.write(out, limits);
+    }
+}
+
+/// A `KeyValue` as the field `tag`, whatever its length.
 pub(crate) fn attribute(out: &mut Vec<u8>, tag: u8, key: &str, value: impl Attribute) {
-    let any = value.len();
+    attribute_within(out, tag, &Limits::default(), key, value);
+}
+
+/// A `KeyValue` as the field `tag`, its text no longer than the limit.
+#[inline]
+pub(crate) fn attribute_within(
+    out: &mut Vec<u8>,
+    tag: u8,
+    limits: &Limits,
+    key: &str,
+    value: impl Attribute,
+) {
+    let any = value.size(limits);
+    // The usual case, in which every length fits into one byte.
+    if key.len() + any < 124 {
+        let (pair, key_len) = ((key.len() + any + 4) as u8, key.len() as u8);
+        out.extend_from_slice(&[tag, pair, 0x0a, key_len]);
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(&[0x12, any as u8]);
+        value.write(out, limits);
+    } else {
+        long_attribute(out, tag, limits, key, value);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn long_attribute(out: &mut Vec<u8>, tag: u8, limits: &Limits, key: &str, value: impl Attribute) {
+    let any = value.size(limits);
     let pair = 1 + varint_len(key.len() as u64) + key.len() + 1 + varint_len(any as u64) + any;
     out.push(tag);
     varint(out, pair as u64);
     bytes(out, 0x0a, key.as_bytes());
     out.push(0x12);
     varint(out, any as u64);
-    value.write(out);
+    value.write(out, limits);
 }
 
 #[cfg(test)]
@@ -182,7 +251,7 @@ mod tests {
         }
         assert_eq!(decoded(true), Any::BoolValue(true));
         assert_eq!(decoded(1.5), Any::DoubleValue(1.5));
-        for len in [0, 1, 127, 128, 4096] {
+        for len in [0, 1, 127, 128, 5000] {
             let text = "x".repeat(len);
             assert_eq!(decoded(text.as_str()), Any::StringValue(text));
         }
@@ -194,15 +263,36 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_cut_at_a_character() {
-        let Any::StringValue(text) = decoded("é".repeat(5000).as_str()) else {
-            panic!("no text")
+    fn each_text_of_a_list_is_cut() {
+        let limits = Limits {
+            attribute_value_length: Some(2),
+            ..Limits::default()
         };
-        assert_eq!(text.len(), 4096);
-        let Any::StringValue(text) = decoded(format!("a{}", "é".repeat(5000)).as_str()) else {
-            panic!("no text")
+        let list = Value::Array(vec!["é😀x".into(), StringValue::from("a")].into());
+        let mut out = Vec::new();
+        attribute_within(&mut out, 0x0a, &limits, "key", &list);
+        let pair = KeyValue::decode_length_delimited(&out[1..]).unwrap();
+        let Some(Any::ArrayValue(ArrayValue { values })) = pair.value.unwrap().value else {
+            panic!("not a list")
         };
-        assert_eq!(text.len(), 4095);
+        let texts = ["é😀", "a"].map(|text| Some(Any::StringValue(text.to_owned())));
+        assert!(values.iter().map(|value| &value.value).eq(&texts));
+    }
+
+    #[test]
+    fn lengths_beyond_one_byte_are_exact() {
+        for key in [0, 1, 100, 118, 119, 120, 121, 122, 123, 127, 128, 16_384] {
+            for value in [0, 1, 2, 127, 128, 16_383, 16_384, 2_097_152] {
+                let (key, value) = ("k".repeat(key), "v".repeat(value));
+                let mut out = Vec::new();
+                attribute(&mut out, 0x0a, &key, value.as_str());
+                let mut rest = &out[1..];
+                let pair = KeyValue::decode_length_delimited(&mut rest).unwrap();
+                assert!(rest.is_empty());
+                assert_eq!(pair.key, key);
+                assert_eq!(pair.value.unwrap().value, Some(Any::StringValue(value)));
+            }
+        }
     }
 
     #[test]

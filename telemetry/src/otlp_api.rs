@@ -30,8 +30,8 @@ impl OtlpApi {
     pub(crate) fn new(settings: &Settings, resource: Resource) -> OtlpApi {
         OtlpApi {
             resource,
-            metrics: settings.metrics_otlp.clone(),
-            logs: settings.logs_otlp.clone(),
+            metrics: settings.metrics.otlp.clone(),
+            logs: settings.logs.otlp.clone(),
             meters: OnceLock::new(),
             loggers: OnceLock::new(),
         }

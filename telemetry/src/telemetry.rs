@@ -13,7 +13,7 @@ use crate::log::{self, FilterError, FilterHandle, Format};
 use crate::metrics::{Metrics, MetricsPage};
 use crate::otlp_api::OtlpApi;
 use crate::service::{self, Service};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Otlp, Protocol, Settings, SettingsError};
 use crate::{otel, subscriber};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -34,6 +34,9 @@ pub enum InitError {
     /// Another crate has installed a `tracing` subscriber before.
     #[error("another tracing subscriber is installed already")]
     Subscriber,
+    /// The transport does not carry this signal yet.
+    #[error("the value of {0} is not supported for this signal: try http/protobuf and http://")]
+    Transport(&'static str),
     /// The exporter's thread could not be started.
     #[error("the exporter cannot start: {0}")]
     Exporter(#[source] std::io::Error),
@@ -111,13 +114,25 @@ impl Builder {
         let service = service.named_by(&settings);
         let attributes = service.attributes(&settings);
         let exporter = exporter.unwrap_or_else(|| Exporter::from_settings(&settings));
+        if let Exporter::Otlp(otlp) = &exporter {
+            supported(otlp, otlp.protocol != Protocol::HttpJson)?;
+        }
+        for otlp in [&settings.metrics.otlp, &settings.logs.otlp] {
+            let Some(otlp) = otlp else { continue };
+            supported(otlp, otlp.protocol == Protocol::HttpProtobuf)?;
+        }
         let filter = if subscriber {
             Some(subscriber::install(&settings, service.name())?)
         } else {
             None
         };
+        for ignored in &settings.ignored {
+            let (variable, value) = (&ignored.variable, &ignored.value);
+            let expected = ignored.expected;
+            tracing::warn!(variable, value, expected, "variable is ignored");
+        }
         let resource = service::encode_resource(&attributes);
-        let spool = Spool::new(Signal::Traces, settings.queue, &resource, SCHEMA_URL);
+        let spool = Spool::new(Signal::Traces, settings.traces.queue, &resource, SCHEMA_URL);
         let (way, last_words) = match exporter {
             Exporter::Otlp(otlp) => {
                 let last_words = otlp.timeout;
@@ -152,6 +167,16 @@ impl Builder {
             }),
         })
     }
+}
+
+fn supported(otlp: &Otlp, protocol: bool) -> Result<(), InitError> {
+    if !protocol {
+        return Err(InitError::Transport("OTEL_EXPORTER_OTLP_PROTOCOL"));
+    }
+    if otlp.endpoint.scheme_str() != Some("http") {
+        return Err(InitError::Transport("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    }
+    Ok(())
 }
 
 /// One service's telemetry. A handle: clones are cheap and share everything.

@@ -110,7 +110,7 @@ impl Client {
 
     async fn attempt(&mut self, body: Bytes) -> Result<Answer, SendError> {
         match self.otlp.protocol {
-            Protocol::HttpProtobuf => {
+            Protocol::HttpProtobuf | Protocol::HttpJson => {
                 let mut connection = match self.http.take() {
                     Some(connection) if connection.is_open() => connection,
                     _ => http::Connection::open(connect(&self.otlp).await?).await?,

@@ -72,7 +72,7 @@ impl Ledger {
         let full = bytes_waiting + chunk.bytes.len() > self.limits.max_bytes
             || self
                 .limits
-                .max_spans
+                .max_records
                 .is_some_and(|max| spans_waiting + chunk.spans > max);
         if full {
             self.drop_spans(DropReason::QueueFull, chunk.spans);
@@ -94,7 +94,7 @@ impl Ledger {
         );
         let (mut bytes, mut spans, mut count) = (0, 0, 0);
         for chunk in &self.queue {
-            let fits = spans + chunk.spans <= self.limits.max_batch_spans
+            let fits = spans + chunk.spans <= self.limits.max_batch_records
                 && bytes + chunk.bytes.len() <= MAX_BATCH_BYTES;
             if count > 0 && !fits {
                 break;
@@ -185,8 +185,8 @@ mod tests {
     fn ledger(max_bytes: usize, max_spans: Option<u64>, max_batch_spans: u64) -> Ledger {
         Ledger::new(Queue {
             max_bytes,
-            max_spans,
-            max_batch_spans,
+            max_records: max_spans,
+            max_batch_records: max_batch_spans,
             ..Queue::default()
         })
     }

@@ -18,7 +18,7 @@ pub(crate) mod signal;
 pub(crate) mod spool;
 mod worker;
 
-use crate::settings::{Otlp, Settings, TracesExporter};
+use crate::settings::{Otlp, Settings};
 use std::sync::Arc;
 
 pub(crate) use worker::spawn;
@@ -38,9 +38,7 @@ pub enum Exporter {
 
 impl Exporter {
     pub(crate) fn from_settings(settings: &Settings) -> Exporter {
-        match settings.traces_exporter {
-            TracesExporter::Otlp => Exporter::Otlp(settings.otlp.clone()),
-            TracesExporter::None => Exporter::None,
-        }
+        let otlp = settings.traces.otlp.clone();
+        otlp.map_or(Exporter::None, Exporter::Otlp)
     }
 }

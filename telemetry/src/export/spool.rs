@@ -80,7 +80,7 @@ impl Spool {
             envelope: Envelope::new(resource, schema_url.as_bytes()),
             signal,
             closed: AtomicBool::new(false),
-            max_chunk_spans: limits.max_batch_spans,
+            max_chunk_spans: limits.max_batch_records,
             limits,
             wake: Notify::new(),
             flushes_asked: AtomicU64::new(0),

@@ -1,17 +1,30 @@
 //! How a service's telemetry is set up, in code or by the `OTEL_*` variables.
 
 mod env;
+mod limits;
+mod logs;
+mod metrics;
+mod otlp;
+mod pairs;
+mod propagators;
+mod resource;
+mod sampler;
+#[cfg(test)]
+mod tests;
+mod traces;
 
 use crate::context::Propagators;
 use crate::log::Format;
-use http::{HeaderName, HeaderValue, Uri};
-use std::time::Duration;
+use env::Environment;
 
 pub use crate::span::limits::Limits;
-pub use env::SettingsError;
+pub use logs::{LogLimits, LogsSettings};
+pub use metrics::{ExemplarFilter, HistogramAggregation, MetricsSettings, Temporality};
+pub use otlp::{Compression, Otlp, Protocol, Tls};
+pub use sampler::Sampler;
+pub use traces::{Queue, TracesSettings};
 
-/// How a service's telemetry is set up. The default is what OpenTelemetry specifies for unset
-/// variables, with a queue bounded by bytes.
+/// How a service's telemetry is set up. The default is what unset variables ask for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// `OTEL_SERVICE_NAME`: overrides the name in code.
@@ -22,91 +35,46 @@ pub struct Settings {
     pub sampler: Sampler,
     /// `OTEL_PROPAGATORS`.
     pub propagators: Propagators,
-    /// `OTEL_TRACES_EXPORTER`.
-    pub traces_exporter: TracesExporter,
-    /// `OTEL_EXPORTER_OTLP_*`, as far as they concern traces.
-    pub otlp: Otlp,
-    /// `OTEL_METRICS_EXPORTER=otlp`: where metrics of the OpenTelemetry API go. By default nowhere.
-    pub metrics_otlp: Option<Otlp>,
-    /// `OTEL_LOGS_EXPORTER=otlp`: where logs of the OpenTelemetry API go. By default nowhere.
-    pub logs_otlp: Option<Otlp>,
-    /// `OTEL_BSP_*` and the bound in bytes.
-    pub queue: Queue,
-    /// How much one span may say.
+    /// How spans leave.
+    pub traces: TracesSettings,
+    /// How metrics leave, besides the metrics page.
+    pub metrics: MetricsSettings,
+    /// How log records leave, besides the lines on stdout.
+    pub logs: LogsSettings,
+    /// `OTEL_SPAN_*`, `OTEL_EVENT_*`, `OTEL_LINK_*`, `OTEL_ATTRIBUTE_*`: what one span may hold.
     pub limits: Limits,
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`: the HTTP methods that are recorded by name, in
+    /// place of those that the semantic conventions know; all others are `_OTHER`.
+    pub known_methods: Option<Vec<String>>,
     /// Log lines on stdout.
     pub log_format: Format,
     /// `RUST_LOG`, in the grammar of `tracing_subscriber::EnvFilter`.
     pub log_filter: String,
+    /// Variables with values that were not understood and are as if unset, which the specification
+    /// demands for numbers and enums. Telemetry warns of each when it starts.
+    pub ignored: Vec<SettingsError>,
 }
 
-/// Where spans go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TracesExporter {
-    /// To an OTLP endpoint.
-    #[default]
-    Otlp,
-    /// Nowhere: contexts still travel, nothing is recorded.
-    None,
+/// A variable that could not be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}={value:?} is not supported: expected {expected}")]
+pub struct SettingsError {
+    /// Its name.
+    pub variable: String,
+    /// Its value; headers are left out, they may hold secrets.
+    pub value: String,
+    /// What would have been understood.
+    pub expected: &'static str,
 }
 
-/// Which traces are recorded.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampler {
-    /// The share of traces that begin here, 0 to 1.
-    pub ratio: f64,
-    /// A caller's decision is kept; otherwise every span is decided anew.
-    pub parent_based: bool,
-}
-
-/// An OTLP endpoint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Otlp {
-    /// Whole URL; for HTTP with the path. For traces by default `http://localhost:4318/v1/traces`.
-    pub endpoint: Uri,
-    /// The wire protocol.
-    pub protocol: Protocol,
-    /// Sent with each request.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Of one attempt.
-    pub timeout: Duration,
-    /// Of request bodies.
-    pub compression: Compression,
-}
-
-/// How OTLP travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Protocol {
-    /// Protobuf over HTTP/1.1.
-    #[default]
-    HttpProtobuf,
-    /// gRPC over HTTP/2 without TLS.
-    Grpc,
-}
-
-/// How request bodies are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// gzip.
-    Gzip,
-}
-
-/// The bounds between a span's end and its delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Queue {
-    /// Bytes that wait at most; beyond it spans are dropped and counted.
-    pub max_bytes: usize,
-    /// `OTEL_BSP_MAX_QUEUE_SIZE`: spans that wait at most, if set.
-    pub max_spans: Option<u64>,
-    /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`: spans in one request at most.
-    pub max_batch_spans: u64,
-    /// `OTEL_BSP_SCHEDULE_DELAY`: a span waits no longer for company.
-    pub schedule_delay: Duration,
-    /// A request is tried again for no longer than this.
-    pub retry_for: Duration,
+impl SettingsError {
+    fn new(variable: &str, value: &str, expected: &'static str) -> SettingsError {
+        SettingsError {
+            variable: variable.to_owned(),
+            value: value.to_owned(),
+            expected,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -116,47 +84,14 @@ impl Default for Settings {
             resource_attributes: Vec::new(),
             sampler: Sampler::default(),
             propagators: Propagators::default(),
-            traces_exporter: TracesExporter::default(),
-            otlp: Otlp::default(),
-            metrics_otlp: None,
-            logs_otlp: None,
-            queue: Queue::default(),
+            traces: TracesSettings::default(),
+            metrics: MetricsSettings::default(),
+            logs: LogsSettings::default(),
             limits: Limits::default(),
+            known_methods: None,
             log_format: Format::default(),
             log_filter: "info".to_owned(),
-        }
-    }
-}
-
-impl Default for Sampler {
-    fn default() -> Self {
-        Sampler {
-            ratio: 1.0,
-            parent_based: true,
-        }
-    }
-}
-
-impl Default for Otlp {
-    fn default() -> Self {
-        Otlp {
-            endpoint: Uri::from_static("http://localhost:4318/v1/traces"),
-            protocol: Protocol::default(),
-            headers: Vec::new(),
-            timeout: Duration::from_secs(10),
-            compression: Compression::default(),
-        }
-    }
-}
-
-impl Default for Queue {
-    fn default() -> Self {
-        Queue {
-            max_bytes: 8 * 1024 * 1024,
-            max_spans: None,
-            max_batch_spans: 512,
-            schedule_delay: Duration::from_secs(5),
-            retry_for: Duration::from_secs(300),
+            ignored: Vec::new(),
         }
     }
 }
@@ -165,8 +100,9 @@ impl Settings {
     /// The settings that the process's environment asks for.
     ///
     /// # Errors
-    /// If a variable has a value that this crate does not understand or support: a telemetry that
-    /// quietly does something else than it was told is worse than none.
+    /// If a variable asks for something that this crate cannot do: a telemetry that quietly does
+    /// something else than it was told is worse than none. Where the specification wants a value
+    /// [ignored](Settings::ignored), it is no error.
     pub fn from_env() -> Result<Settings, SettingsError> {
         Settings::from_vars(|name| std::env::var(name).ok())
     }
@@ -176,6 +112,43 @@ impl Settings {
     /// # Errors
     /// As [`from_env`](Self::from_env).
     pub fn from_vars(variable: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
-        env::read(&variable)
+        let env = Environment::new(&variable);
+        for name in ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"] {
+            if let Some(file) = env.text(name) {
+                let expected = "it unset: configuration files are not read, write variables";
+                return Err(SettingsError::new(name, &file, expected));
+            }
+        }
+        let defaults = Settings::default();
+        let mut settings = Settings {
+            service_name: env.text("OTEL_SERVICE_NAME"),
+            resource_attributes: resource::read(&env),
+            sampler: sampler::read(&env)?,
+            propagators: propagators::read(&env),
+            traces: traces::read(&env)?,
+            metrics: metrics::read(&env)?,
+            logs: logs::read(&env)?,
+            limits: limits::spans(&env),
+            known_methods: known_methods(&env),
+            log_format: defaults.log_format,
+            log_filter: env.text("RUST_LOG").unwrap_or(defaults.log_filter),
+            ignored: Vec::new(),
+        };
+        if env.boolean("OTEL_SDK_DISABLED") {
+            settings.traces.otlp = None;
+            settings.metrics.otlp = None;
+            settings.logs.otlp = None;
+        }
+        settings.ignored = env.into_ignored();
+        Ok(settings)
     }
+}
+
+/// Case-sensitive, by the
+/// [convention](https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span).
+fn known_methods(env: &Environment<'_>) -> Option<Vec<String>> {
+    let list = env.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")?;
+    let methods = list.split(',').map(str::trim);
+    let methods = methods.filter(|method| !method.is_empty());
+    Some(methods.map(str::to_owned).collect())
 }

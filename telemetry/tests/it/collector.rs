@@ -97,6 +97,7 @@ pub(crate) fn settings(
             "OTEL_EXPORTER_OTLP_PROTOCOL",
             match protocol {
                 Protocol::HttpProtobuf => "http/protobuf".to_owned(),
+                Protocol::HttpJson => "http/json".to_owned(),
                 Protocol::Grpc => "grpc".to_owned(),
             },
         ),

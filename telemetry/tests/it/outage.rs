@@ -33,7 +33,7 @@ async fn black_hole() -> SocketAddr {
 
 fn small(address: SocketAddr, protocol: Protocol) -> Settings {
     let mut settings = settings(address, protocol, Compression::None);
-    settings.queue.max_bytes = 200_000;
+    settings.traces.queue.max_bytes = 200_000;
     settings
 }
 
@@ -148,7 +148,7 @@ async fn a_shutdown_does_not_wait_for_the_next_attempt() {
 #[tokio::test]
 async fn retries_come_to_an_end() {
     let mut settings = small(dead().await, Protocol::HttpProtobuf);
-    settings.queue.retry_for = Duration::from_millis(1);
+    settings.traces.queue.retry_for = Duration::from_millis(1);
     let telemetry = build(settings);
     span(&telemetry, "/", StatusCode::OK);
     telemetry.flush().await;

@@ -1,0 +1,208 @@
+//! The variables, as they are written and as they are wrong.
+
+use super::*;
+use std::time::Duration;
+
+fn settings(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    Settings::from_vars(|name| {
+        variables
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn nothing_set_is_the_default() {
+    assert_eq!(settings(&[]).unwrap(), Settings::default());
+    assert_eq!(
+        settings(&[("OTEL_TRACES_SAMPLER", " ")]).unwrap(),
+        Settings::default()
+    );
+}
+
+#[test]
+fn endpoints_follow_the_protocol() {
+    for (variables, endpoint) in [
+        (
+            vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/")],
+            "http://c:1/v1/traces",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/base")],
+            "http://c:1/base/v1/traces",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:1/x")],
+            "http://c:1/x",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+            "http://localhost:4317/",
+        ),
+        (
+            vec![
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"),
+            ],
+            "http://c:1/",
+        ),
+        (
+            vec![
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+            ],
+            "http://localhost:4318/v1/traces",
+        ),
+    ] {
+        assert_eq!(
+            settings(&variables)
+                .unwrap()
+                .traces
+                .otlp
+                .unwrap()
+                .endpoint
+                .to_string(),
+            endpoint
+        );
+    }
+}
+
+#[test]
+fn metrics_and_logs_are_exported_on_demand() {
+    let common = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1");
+    let both = settings(&[common, ("OTEL_METRICS_EXPORTER", "otlp")]).unwrap();
+    assert_eq!(both.metrics.otlp.unwrap().endpoint, "http://c:1/v1/metrics");
+    assert_eq!(both.logs.otlp, None);
+    let logs = settings(&[
+        common,
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "HTTP/JSON"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://l:2/logs"),
+    ]);
+    let logs = logs.unwrap().logs.otlp.unwrap();
+    assert_eq!(logs.endpoint, "https://l:2/logs");
+    assert_eq!(logs.protocol, Protocol::HttpJson);
+}
+
+#[test]
+fn samplers() {
+    for (name, arg, ratio, parent_based) in [
+        ("always_on", "", 1.0, false),
+        ("always_off", "", 0.0, false),
+        ("traceidratio", "0.25", 0.25, false),
+        ("parentbased_always_off", "", 0.0, true),
+        ("parentbased_traceidratio", "", 1.0, true),
+    ] {
+        let variables = [
+            ("OTEL_TRACES_SAMPLER", name),
+            ("OTEL_TRACES_SAMPLER_ARG", arg),
+        ];
+        let sampler = settings(&variables).unwrap().sampler;
+        assert_eq!(
+            sampler,
+            Sampler {
+                ratio,
+                parent_based
+            },
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn attributes_headers_and_bounds() {
+    let settings = settings(&[
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "deployment.environment.name=a%20b, k=v",
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+        ("OTEL_PROPAGATORS", "tracecontext"),
+    ])
+    .unwrap();
+    assert_eq!(settings.resource_attributes[0].1, "a b");
+    let otlp = settings.traces.otlp.unwrap();
+    assert_eq!(otlp.headers[0].1, "Bearer x");
+    assert_eq!(otlp.timeout, Duration::from_millis(250));
+    assert_eq!(settings.traces.queue.max_records, Some(100));
+    assert_eq!(
+        settings.traces.queue.schedule_delay,
+        Duration::from_millis(50)
+    );
+    assert_eq!(
+        settings.propagators,
+        Propagators {
+            tracecontext: true,
+            baggage: false
+        }
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_an_error() {
+    for (name, value) in [
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
+        ("OTEL_CONFIG_FILE", "/etc/otel.yaml"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "own.pem"),
+    ] {
+        let error = settings(&[(name, value)]).unwrap_err();
+        assert_eq!(
+            (error.variable.as_str(), error.value.as_str()),
+            (name, value)
+        );
+    }
+    let secret = settings(&[("OTEL_EXPORTER_OTLP_HEADERS", "a b=secret")]).unwrap_err();
+    assert!(!secret.to_string().contains("secret"));
+    let secret = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@c")]);
+    assert!(!secret.unwrap_err().to_string().contains("secret"));
+}
+
+#[test]
+fn what_is_not_understood_is_as_if_unset_and_is_said() {
+    for (name, value) in [
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_PROPAGATORS", "pigeon"),
+        ("OTEL_TRACES_EXPORTER", "fax"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/xml"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "-1"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_SDK_DISABLED", "1"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-1"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=b,=c"),
+    ] {
+        let mut settings = settings(&[(name, value)]).unwrap();
+        let ignored = std::mem::take(&mut settings.ignored);
+        let [ignored] = &ignored[..] else {
+            panic!("{name}={value}: {ignored:?}")
+        };
+        assert_eq!(
+            (ignored.variable.as_str(), ignored.value.as_str()),
+            (name, value)
+        );
+        assert_eq!(settings, Settings::default(), "{name}={value}");
+    }
+}
+
+#[test]
+fn nothing_leaves_when_disabled() {
+    let settings = settings(&[
+        ("OTEL_SDK_DISABLED", "True"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+    ]);
+    let settings = settings.unwrap();
+    assert_eq!(settings.traces.otlp, None);
+    assert_eq!(settings.metrics.otlp, None);
+    assert_eq!(settings.logs.otlp, None);
+}

@@ -2,7 +2,11 @@
 //!
 //! Lines leave by a [`LineWriter`]: nothing that logs ever waits for whoever reads.
 
+mod error;
 mod filter;
+mod head;
+mod human;
+mod json;
 mod layer;
 mod lines;
 #[cfg(test)]

@@ -37,15 +37,25 @@ struct Log {
 
 impl Log {
     fn new(format: Format, directives: &str) -> Log {
+        Log::with(format, directives, |lines| {
+            Dispatch::new(Registry::default().with(lines))
+        })
+    }
+
+    /// The layer that writes lines, in a subscriber made by `subscriber`.
+    fn with(
+        format: Format,
+        directives: &str,
+        subscriber: impl FnOnce(Box<dyn Layer<Registry> + Send + Sync>) -> Dispatch,
+    ) -> Log {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let sink = Sink::default();
         let lines = LineWriter::new(sink.clone(), 1024 * 1024);
         let (layer, _) = layer_to(lines.clone(), format, directives, "city", true).unwrap();
-        let dispatch = Dispatch::new(Registry::default().with(layer));
         Log {
             sink,
             lines,
-            dispatch,
+            dispatch: subscriber(layer.boxed()),
             _alone: alone,
         }
     }
@@ -199,6 +209,68 @@ fn each_service_of_the_process_signs_its_own_lines() {
     }
     assert_eq!(lines[2]["service"], "city");
     assert_eq!(lines[2].get("trace_id"), None);
+}
+
+#[test]
+fn spans_of_the_opentelemetry_api_put_their_ids_on_lines() {
+    use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+    let log = Log::new(Format::Json, "info");
+    let orders = telemetry("orders");
+    let tracer = orders.tracer_provider().tracer("theirs");
+    let mut spans = Vec::new();
+    let mut within = |message: &str| {
+        tracer.in_span("work", |context| {
+            spans.push(context.span().span_context().clone());
+            info!("{message}");
+        });
+    };
+    let mut request = None;
+    let lines = log.lines_of(|| {
+        within("outside");
+        request = Some(in_request(&orders, || within("inside")));
+    });
+    for (line, span) in lines.iter().zip(&spans) {
+        assert_eq!(line["trace_id"], span.trace_id().to_string());
+        assert_eq!(line["span_id"], span.span_id().to_string());
+    }
+    assert_eq!(lines[1]["trace_id"], request.unwrap().trace_id.to_string());
+}
+
+#[test]
+fn spans_of_tracing_put_their_ids_on_lines() {
+    let log = Log::with(Format::Json, "info", |lines| {
+        Dispatch::new(Registry::default().with(lines).with(crate::layer()))
+    });
+    let orders = telemetry("orders");
+    let mut current = None;
+    let mut request = None;
+    let lines = log.lines_of(|| {
+        request = Some(in_request(&orders, || {
+            tracing::info_span!("search").in_scope(|| {
+                current = crate::context::current();
+                info!("inside");
+            });
+        }));
+    });
+    let (current, request) = (current.unwrap(), request.unwrap());
+    assert_eq!(lines[0]["trace_id"], request.trace_id.to_string());
+    assert_eq!(lines[0]["span_id"], current.span_id.to_string());
+    assert_ne!(current.span_id, request.span_id);
+}
+
+#[test]
+fn a_message_stands_once_and_always() {
+    let log = Log::new(Format::Json, "info");
+    let text = log.text_of(|| {
+        info!(message = "field", "real");
+        info!(count = 1);
+    });
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0].matches("\"message\":").count(), 1, "{text}");
+    assert!(
+        lines[1].ends_with(",\"count\":1,\"message\":\"\"}"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -18,17 +18,51 @@ struct Escaped<'a> {
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left {
+            (self.escape)(self.out, text);
+            self.left -= text.len();
+            return Ok(());
+        }
         let fits = text.floor_char_boundary(self.left);
         (self.escape)(self.out, &text[..fits]);
-        self.left -= fits;
-        if fits < text.len() {
-            self.left = 0;
-            self.out.extend_from_slice(CUT.as_bytes());
-            // Ends the formatting: nobody goes through the rest of a huge value.
-            return Err(fmt::Error);
-        }
-        Ok(())
+        self.left = 0;
+        self.out.extend_from_slice(CUT.as_bytes());
+        // Ends the formatting: nobody goes through the rest of a huge value.
+        Err(fmt::Error)
     }
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
+fn digit(nibble: u8) -> u8 {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    DIGITS[usize::from(nibble & 15)]
+}
+
+/// Decimal digits, without the machinery of `fmt`.
+pub(super) fn integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends the inside of a JSON string that is at hand.
+pub(super) fn json_str(out: &mut Vec<u8>, value: &str) {
+    str(out, escape_json, value);
+}
+
+/// Appends a string that is at hand, without a terminal's commands.
+pub(super) fn terminal_str(out: &mut Vec<u8>, value: &str) {
+    str(out, escape_terminal, value);
+}
+
+fn str(out: &mut Vec<u8>, escape: fn(&mut Vec<u8>, &str), value: &str) {
+    let left = VALUE_LIMIT;
+    // An error is the limit: the line goes on.
+    let _ = Escaped { out, escape, left }.write_str(value);
 }
 
 /// Appends the inside of a JSON string (RFC 8259, 7).
@@ -52,28 +86,48 @@ fn format(out: &mut Vec<u8>, escape: fn(&mut Vec<u8>, &str), value: fmt::Argumen
 }
 
 fn escape_json(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = text.as_bytes();
-    let mut clean_from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let escape = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            0..0x20 => b'u',
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[clean_from..at]);
-        clean_from = at + 1;
-        out.extend_from_slice(&[b'\\', escape]);
-        if escape == b'u' {
-            let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-            out.extend_from_slice(&[b'0', b'0', high, low]);
+    let mut bytes = text.as_bytes();
+    loop {
+        let clean = clean(bytes);
+        out.extend_from_slice(&bytes[..clean]);
+        let Some(byte) = bytes.get(clean) else { return };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            control => {
+                out.extend_from_slice(b"\\u00");
+                hex(out, &[*control]);
+            }
+        }
+        bytes = &bytes[clean + 1..];
+    }
+}
+
+/// How many bytes from the first need no escape: none of them is `"`, `\` or below 0x20. Eight at
+/// a time (graphics.stanford.edu/~seander/bithacks.html, "Determine if a word has a zero byte"):
+/// the lowest bit set in each mask is exact, and only that one is used.
+fn clean(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let equals = |word: u64, byte: u8| {
+        let zero = word ^ (ONES * u64::from(byte));
+        zero.wrapping_sub(ONES) & !zero & HIGH
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let dirty = control | equals(word, b'"') | equals(word, b'\\');
+        if dirty != 0 {
+            return at * 8 + dirty.trailing_zeros() as usize / 8;
         }
     }
-    out.extend_from_slice(&bytes[clean_from..]);
+    let dirty = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    let clean = rest.iter().position(dirty).unwrap_or(rest.len());
+    bytes.len() - rest.len() + clean
 }
 
 fn escape_terminal(out: &mut Vec<u8>, text: &str) {
@@ -105,6 +159,25 @@ mod tests {
             let line = format!("\"{}\"", escaped(json, &part));
             assert_eq!(serde_json::from_str::<String>(&line).unwrap(), part);
             assert!(!line.contains('\n'));
+        }
+    }
+
+    /// Words of eight bytes and the rest after them agree with one byte at a time.
+    #[test]
+    fn an_escape_is_found_wherever_it_stands() {
+        let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+        for length in 1..20 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut bytes = vec![b'!'; length];
+                    bytes[at] = byte;
+                    let expected = if plain(byte) { length } else { at };
+                    assert_eq!(clean(&bytes), expected, "{bytes:?}");
+                    bytes[length - 1] = b'\n';
+                    let expected = if plain(bytes[at]) { length - 1 } else { at };
+                    assert_eq!(clean(&bytes), expected, "{bytes:?}");
+                }
+            }
         }
     }
 

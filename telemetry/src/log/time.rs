@@ -24,6 +24,28 @@ pub fn rfc3339(time: SystemTime) -> Timestamp {
     out
 }
 
+/// Remembers the second that it wrote last: within one only the fraction is written anew.
+#[derive(Debug, Default)]
+pub(super) struct Stamp {
+    second: u64,
+    text: Option<Timestamp>,
+}
+
+impl Stamp {
+    pub(super) fn now(&mut self) -> Timestamp {
+        let now = SystemTime::now();
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut text = match self.text {
+            Some(text) if self.second == since.as_secs() => text,
+            _ => rfc3339(now),
+        };
+        digits(&mut text[20..26], since.subsec_micros().into());
+        self.second = since.as_secs();
+        self.text = Some(text);
+        text
+    }
+}
+
 fn digits(out: &mut [u8], mut number: u64) {
     for digit in out.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
@@ -54,6 +76,21 @@ fn civil(days_since_1970: u64) -> (u64, u64, u64) {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_stamp_runs_with_the_clock() {
+        let mut stamp = Stamp::default();
+        let text = |time: Timestamp| String::from_utf8(time.to_vec()).unwrap();
+        let before = text(rfc3339(SystemTime::now()));
+        let stamps: Vec<_> = (0..3).map(|_| text(stamp.now())).collect();
+        // As if the last line were long ago.
+        stamp.second = 7;
+        stamp.text = Some(rfc3339(UNIX_EPOCH + Duration::from_secs(7)));
+        let stamps = [stamps, vec![text(stamp.now())]].concat();
+        let after = text(rfc3339(SystemTime::now()));
+        let all = [vec![before], stamps, vec![after]].concat();
+        assert!(all.is_sorted(), "{all:?}");
+    }
 
     #[test]
     fn known_instants() {

@@ -1,0 +1,39 @@
+//! What every line has, whatever it is about.
+
+use tracing::Level;
+
+use super::time::Timestamp;
+use crate::context::current;
+use crate::context::{SpanId, TraceId};
+
+/// The members of every line.
+#[derive(Debug)]
+pub(super) struct Head<'a> {
+    pub(super) timestamp: Timestamp,
+    pub(super) level: Level,
+    pub(super) target: &'a str,
+    pub(super) service: Service<'a>,
+    pub(super) ids: Option<(TraceId, SpanId)>,
+}
+
+/// The service whose context is current, or this one.
+#[derive(Debug)]
+pub(super) struct Service<'a>(pub(super) &'a str);
+
+impl Service<'_> {
+    /// Appends its name, made safe by `escape`.
+    pub(super) fn write(&self, line: &mut Vec<u8>, escape: fn(&mut Vec<u8>, &str)) {
+        let inside = current::with_current(|current| escape(line, current.core.service().name()));
+        if inside.is_none() {
+            escape(line, self.0);
+        }
+    }
+}
+
+/// The current span: one of ours, or one of the OpenTelemetry API.
+pub(super) fn ids() -> Option<(TraceId, SpanId)> {
+    match current::attached_ids() {
+        Some((trace_id, span_id, _)) => Some((trace_id, span_id)),
+        None => current::with_current(|current| (current.trace_id, current.span_id)),
+    }
+}

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::atomic::{AtomicU64, Ordering};
 use super::exemplar::{Exemplar, ExemplarCell};
+use super::family::Distribution;
 
 /// Upper bounds in seconds that the semantic conventions advise for
 /// `http.server.request.duration` and `http.client.request.duration`.
@@ -91,6 +92,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -122,6 +124,20 @@ impl Totals {
         let room = &mut self.exemplars[bucket];
         if room.is_none_or(|kept| kept.at_nanos <= exemplar.at_nanos) {
             *room = Some(exemplar);
+        }
+    }
+}
+
+impl From<Totals> for Distribution {
+    fn from(totals: Totals) -> Self {
+        let exemplars = totals.exemplars.into_iter().enumerate();
+        Self {
+            bounds: (&BOUNDS[..]).into(),
+            counts: totals.counts.into(),
+            sum: totals.sum,
+            exemplars: exemplars
+                .filter_map(|(at, exemplar)| Some((at, exemplar?)))
+                .collect(),
         }
     }
 }

@@ -11,10 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::active::{Active, ActiveCounter};
 use super::exemplar::Exemplar;
-use super::histogram::{BOUNDS, Totals};
+use super::family::{Data, Description, Kind, Labels as Attributes, Snapshot};
 use super::labels::{self, Key, METHODS, NameCache, NameId, Names, SCHEMES, VERSIONS};
 use super::series::{Instrument, Recorders};
-use super::text::{Family, Kind, PageWriter};
 use crate::context::SpanContext;
 use crate::http::semconv::{Method, Scheme, Version};
 
@@ -183,52 +182,39 @@ impl Instruments {
         }
     }
 
-    /// Writes the duration histogram; `place` gives the labels of a route or a peer.
-    fn write_durations(
+    /// Adds the duration histogram; `place` names the labels of a route or a peer.
+    fn gather_durations(
         &self,
-        page: &mut PageWriter,
-        name: &str,
-        help: &str,
-        place_labels: [&str; 2],
+        all: &mut Snapshot,
+        name: &'static str,
+        help: &'static str,
+        place_labels: [&'static str; 2],
     ) {
-        let Some(mut family) = page.family(name, Kind::Histogram, help) else {
+        let description = Description::new(Kind::Histogram, name, "s", help);
+        let Some(family) = all.family(description) else {
             return;
         };
         // The series are read before the names: every name that a series uses is then there.
         let series = self.durations.snapshot();
         let (places, errors) = (self.places.all(), self.errors.all());
+        let of =
+            |list: &[&'static str], at: u8| list.get(usize::from(at)).copied().unwrap_or_default();
         for (key, totals) in series {
-            if key == Key::OVERFLOW {
-                write_histogram(&mut family, &[("otel_metric_overflow", "true")], &totals);
-                continue;
-            }
-            let place = &places[key.place.index()];
-            let (status, port) = (number(key.status), number(place.port));
-            let labels = [
-                ("http_request_method", METHODS[usize::from(key.method)]),
-                ("http_response_status_code", status.as_str()),
-                (place_labels[0], &*place.text),
-                (place_labels[1], port.as_str()),
-                (
-                    "url_scheme",
-                    SCHEMES
-                        .get(usize::from(key.scheme))
-                        .copied()
-                        .unwrap_or_default(),
-                ),
-                (
-                    "network_protocol_version",
-                    VERSIONS
-                        .get(usize::from(key.version))
-                        .copied()
-                        .unwrap_or_default(),
-                ),
-                (
-                    "error_type",
-                    &*errors[NameId::from_small(key.error).index()].text,
-                ),
-            ];
-            write_histogram(&mut family, &labels, &totals);
+            let labels = if key == Key::OVERFLOW {
+                Attributes::none().with("otel.metric.overflow", "true")
+            } else {
+                let place = &places[key.place.index()];
+                let error = &errors[NameId::from_small(key.error).index()];
+                Attributes::none()
+                    .with("http.request.method", of(&METHODS, key.method))
+                    .with("http.response.status_code", key.status)
+                    .with(place_labels[0], Arc::clone(&place.text))
+                    .with(place_labels[1], place.port)
+                    .with("url.scheme", of(&SCHEMES, key.scheme))
+                    .with("network.protocol.version", of(&VERSIONS, key.version))
+                    .with("error.type", Arc::clone(&error.text))
+            };
+            family.point(labels, Data::Distribution(totals.into()));
         }
     }
 }
@@ -261,23 +247,27 @@ impl HttpServerMetrics {
         self.0.active(method, scheme, delta);
     }
 
-    pub(super) fn write(&self, page: &mut PageWriter) {
-        self.0.write_durations(
-            page,
-            "http_server_request_duration_seconds",
+    pub(super) fn gather(&self, all: &mut Snapshot) {
+        self.0.gather_durations(
+            all,
+            "http.server.request.duration",
             "Duration of HTTP server requests.",
-            ["http_route", ""],
+            ["http.route", ""],
         );
-        let help = "Number of active HTTP server requests.";
-        let Some(mut family) = page.family("http_server_active_requests", Kind::Gauge, help) else {
+        let description = Description::new(
+            Kind::UpDownCounter,
+            "http.server.active_requests",
+            "{request}",
+            "Number of active HTTP server requests.",
+        );
+        let Some(family) = all.family(description) else {
             return;
         };
         for (method, scheme, active) in self.0.active.snapshot() {
-            let labels = [
-                ("http_request_method", METHODS[usize::from(method)]),
-                ("url_scheme", SCHEMES[usize::from(scheme)]),
-            ];
-            family.sample("", &labels, active);
+            let labels = Attributes::none()
+                .with("http.request.method", METHODS[usize::from(method)])
+                .with("url.scheme", SCHEMES[usize::from(scheme)]);
+            family.number(labels, active);
         }
     }
 }
@@ -305,33 +295,13 @@ impl HttpClientMetrics {
         self.0.record(&labels, seconds, exemplar);
     }
 
-    pub(super) fn write(&self, page: &mut PageWriter) {
-        self.0.write_durations(
-            page,
-            "http_client_request_duration_seconds",
+    pub(super) fn gather(&self, all: &mut Snapshot) {
+        self.0.gather_durations(
+            all,
+            "http.client.request.duration",
             "Duration of HTTP client requests.",
-            ["server_address", "server_port"],
+            ["server.address", "server.port"],
         );
-    }
-}
-
-fn write_histogram(family: &mut Family<'_, '_>, labels: &[(&str, &str)], totals: &Totals) {
-    let mut cumulative = 0;
-    let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-    for ((bound, count), exemplar) in bounds.zip(totals.counts).zip(&totals.exemplars) {
-        cumulative += count;
-        family.bucket(labels, bound, cumulative, exemplar.as_ref());
-    }
-    family.sample("_sum", labels, totals.sum);
-    family.sample("_count", labels, totals.count());
-}
-
-/// Zero is the absent number.
-fn number(number: u16) -> String {
-    if number == 0 {
-        String::new()
-    } else {
-        number.to_string()
     }
 }
 

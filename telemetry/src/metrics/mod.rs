@@ -7,11 +7,13 @@ mod accept;
 mod active;
 mod atomic;
 mod exemplar;
+mod family;
 mod histogram;
 mod http;
 mod labels;
 #[cfg(test)]
 mod model;
+mod names;
 mod pipeline;
 mod process;
 mod registry;
@@ -20,8 +22,9 @@ mod text;
 
 pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
 
-use self::text::{Kind, PageWriter};
+use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
 use crate::log::LineWriter;
+use std::sync::Arc;
 
 /// A rendered metrics page, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +42,23 @@ pub(crate) struct Metrics {
     pub(crate) client: HttpClientMetrics,
     registry: prometheus::Registry,
     /// Labels of `target_info`.
-    target: Vec<(String, String)>,
+    target: Labels,
 }
 
 impl Metrics {
     /// `resource` describes the service; its attributes become the labels of `target_info`.
     pub(crate) fn new(resource: &[(String, String)]) -> Metrics {
-        let label = |(key, value): &(String, String)| (label_name(key), value.clone());
-        let mut target: Vec<_> = resource.iter().map(label).collect();
+        let label =
+            |(key, value): &(String, String)| (names::label(key), Arc::from(value.as_str()));
+        let mut target: Vec<(String, Arc<str>)> = resource.iter().map(label).collect();
         // Two attributes can become one label; the first is kept.
         target.sort_by(|a, b| a.0.cmp(&b.0));
         target.dedup_by(|later, kept| later.0 == kept.0);
+        let target = target
+            .into_iter()
+            .fold(Labels::none(), |labels, (name, value)| {
+                labels.with(name, LabelValue::Shared(value))
+            });
         Metrics {
             server: HttpServerMetrics::new(),
             client: HttpClientMetrics::new(),
@@ -63,43 +72,37 @@ impl Metrics {
         &self.registry
     }
 
-    /// The page in the form that `accept` prefers; `counts` become the self-metrics. Of two
-    /// families with one name the first stays: a page that says a thing twice is refused
-    /// as a whole, and ours come first.
+    /// Everything at this instant; `counts` become the self-metrics. Of two families with one
+    /// name the first stays, and ours come first.
+    pub(crate) fn snapshot(&self, counts: &crate::SpanCounts) -> Snapshot {
+        let mut all = Snapshot::default();
+        let target = Description::new(Kind::Info, "target", "", "Target metadata.");
+        if let Some(family) = all.family(target.only_for(Audience::Page)) {
+            family.number(self.target.clone(), 1_u64);
+        }
+        self.server.gather(&mut all);
+        self.client.gather(&mut all);
+        pipeline::gather(&mut all, counts);
+        all.number(
+            Description::new(
+                Kind::Counter,
+                "citywatch.log.lines.dropped",
+                "{line}",
+                "Log lines lost: standard output was too slow, or refused them.",
+            ),
+            LineWriter::stdout_dropped(),
+        );
+        process::gather(&mut all);
+        registry::gather(&mut all, &self.registry);
+        all
+    }
+
+    /// The page in the form that `accept` prefers.
     pub(crate) fn page(&self, accept: Option<&str>, counts: &crate::SpanCounts) -> MetricsPage {
         let format = accept::choose(accept);
-        let mut page = PageWriter::new(format);
-        if let Some(mut family) = page.family("target", Kind::Info, "Target metadata.") {
-            let labels: Vec<_> = self
-                .target
-                .iter()
-                .map(|(n, v)| (n.as_str(), v.as_str()))
-                .collect();
-            family.sample("_info", &labels, 1_u64);
-        }
-        self.server.write(&mut page);
-        self.client.write(&mut page);
-        pipeline::write(&mut page, counts);
-        let help = "Log lines lost: standard output was too slow, or refused them.";
-        if let Some(mut family) = page.family("citywatch_log_lines_dropped", Kind::Counter, help) {
-            family.sample("_total", &[], LineWriter::stdout_dropped());
-        }
-        process::write(&mut page);
-        registry::write(&mut page, &self.registry);
         MetricsPage {
             content_type: format.content_type(),
-            body: page.finish(),
+            body: text::page(&self.snapshot(counts), format),
         }
-    }
-}
-
-/// A resource attribute's name as a label: `service.name` becomes `service_name`.
-fn label_name(key: &str) -> String {
-    let clean = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = key.chars().map(clean).collect();
-    if name.starts_with(|first: char| first.is_ascii_digit()) {
-        format!("_{name}")
-    } else {
-        name
     }
 }

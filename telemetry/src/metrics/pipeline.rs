@@ -2,17 +2,18 @@
 //! (opentelemetry.io/docs/specs/semconv/otel/sdk-metrics) as far as they have one.
 //! Everything is there from the first scrape, at zero.
 
-use super::text::{Kind, PageWriter};
+use super::family::{Description, Kind, Labels, Snapshot};
 use crate::{DropReason, SpanCounts};
 
-pub(super) fn write(page: &mut PageWriter, counts: &SpanCounts) {
-    if let Some(mut family) = page.family(
-        "otel_sdk_span_produced",
-        Kind::Counter,
-        "Sampled spans that ended: those processed and those in the queue.",
-    ) {
-        family.sample("_total", &[], counts.produced);
-    }
+pub(super) fn gather(all: &mut Snapshot, counts: &SpanCounts) {
+    let counter = |name, help| Description::new(Kind::Counter, name, "{span}", help);
+    all.number(
+        counter(
+            "otel.sdk.span.produced",
+            "Sampled spans that ended: those processed and those in the queue.",
+        ),
+        counts.produced,
+    );
     let (at_export, before): (Vec<_>, Vec<_>) = DropReason::ALL
         .into_iter()
         .partition(|reason| lost_at_export(*reason));
@@ -22,41 +23,45 @@ pub(super) fn write(page: &mut PageWriter, counts: &SpanCounts) {
         .sum();
     for (name, help, well, lost) in [
         (
-            "otel_sdk_processor_span_processed",
+            "otel.sdk.processor.span.processed",
             "Spans that left the queue for the exporter, or were lost before.",
             counts.exported + refused,
             before,
         ),
         (
-            "otel_sdk_exporter_span_exported",
+            "otel.sdk.exporter.span.exported",
             "Spans whose export is over: taken by the collector, or given up.",
             counts.exported,
             at_export,
         ),
     ] {
-        let Some(mut family) = page.family(name, Kind::Counter, help) else {
+        let Some(family) = all.family(counter(name, help)) else {
             continue;
         };
-        family.sample("_total", &[], well);
+        family.number(Labels::none(), well);
         for reason in lost {
-            let labels = [("error_type", reason.as_str())];
-            family.sample("_total", &labels, counts.dropped_for(reason));
+            let labels = Labels::none().with("error.type", reason.as_str());
+            family.number(labels, counts.dropped_for(reason));
         }
     }
-    if let Some(mut family) = page.family(
-        "otel_sdk_processor_span_queue_size",
-        Kind::Gauge,
-        "Spans that wait in a thread's buffer, in the queue or in a request under way.",
-    ) {
-        family.sample("", &[], counts.queued);
-    }
-    if let Some(mut family) = page.family(
-        "otel_sdk_processor_span_queue_bytes",
-        Kind::Gauge,
-        "Bytes of spans in the queue and in the request under way.",
-    ) {
-        family.sample("", &[], counts.queued_bytes);
-    }
+    all.number(
+        Description::new(
+            Kind::UpDownCounter,
+            "otel.sdk.processor.span.queue.size",
+            "{span}",
+            "Spans that wait in a thread's buffer, in the queue or in a request under way.",
+        ),
+        counts.queued,
+    );
+    all.number(
+        Description::new(
+            Kind::UpDownCounter,
+            "otel.sdk.processor.span.queue.bytes",
+            "By",
+            "Bytes of spans in the queue and in the request under way.",
+        ),
+        counts.queued_bytes,
+    );
 }
 
 /// Whether the loss is the exporter's, after the queue had let go of the span.
@@ -70,7 +75,7 @@ fn lost_at_export(reason: DropReason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::text::Format;
+    use crate::metrics::text::{self, Format};
 
     #[test]
     fn the_page_adds_up() {
@@ -84,9 +89,9 @@ mod tests {
             queued_bytes: 900,
             dropped,
         };
-        let mut page = PageWriter::new(Format::Text);
-        write(&mut page, &counts);
-        let page = page.finish();
+        let mut all = Snapshot::default();
+        gather(&mut all, &counts);
+        let page = text::page(&all, Format::Text);
         let sum = |family: &str| -> u64 {
             let lines = page.lines().filter(|line| line.starts_with(family));
             lines

@@ -3,49 +3,49 @@
 
 use std::fs;
 
-use super::text::{Kind, PageWriter};
+use super::family::{Description, Kind, Snapshot};
 
 /// Clock ticks a second in `/proc`: `USER_HZ`, 100 on every architecture that Rust's
 /// standard library runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-pub(super) fn write(page: &mut PageWriter) {
+pub(super) fn gather(all: &mut Snapshot) {
     if let Some(stat) = Stat::read() {
         number(
-            page,
-            ("process_cpu_seconds", Kind::Counter, "_total"),
+            all,
+            ("process_cpu_seconds", Kind::Counter),
             "Total user and system CPU time spent in seconds.",
             Some(stat.cpu_seconds),
         );
         number(
-            page,
-            ("process_start_time_seconds", Kind::Gauge, ""),
+            all,
+            ("process_start_time_seconds", Kind::Gauge),
             "Start time of the process since unix epoch in seconds.",
             boot_time().map(|boot| boot + stat.started_after_boot),
         );
         number(
-            page,
-            ("process_threads", Kind::Gauge, ""),
+            all,
+            ("process_threads", Kind::Gauge),
             "Number of OS threads in the process.",
             Some(stat.threads),
         );
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     number(
-        page,
-        ("process_resident_memory_bytes", Kind::Gauge, ""),
+        all,
+        ("process_resident_memory_bytes", Kind::Gauge),
         "Resident memory size in bytes.",
         kilobytes(&status, "VmRSS:"),
     );
     number(
-        page,
-        ("process_virtual_memory_bytes", Kind::Gauge, ""),
+        all,
+        ("process_virtual_memory_bytes", Kind::Gauge),
         "Virtual memory size in bytes.",
         kilobytes(&status, "VmSize:"),
     );
     number(
-        page,
-        ("process_open_fds", Kind::Gauge, ""),
+        all,
+        ("process_open_fds", Kind::Gauge),
         "Number of open file descriptors.",
         // The listing itself holds one.
         fs::read_dir("/proc/self/fd")
@@ -53,8 +53,8 @@ pub(super) fn write(page: &mut PageWriter) {
             .map(|fds| fds.count().saturating_sub(1) as f64),
     );
     number(
-        page,
-        ("process_max_fds", Kind::Gauge, ""),
+        all,
+        ("process_max_fds", Kind::Gauge),
         "Maximum number of open file descriptors.",
         fs::read_to_string("/proc/self/limits")
             .ok()
@@ -63,15 +63,13 @@ pub(super) fn write(page: &mut PageWriter) {
 }
 
 fn number(
-    page: &mut PageWriter,
-    (name, kind, suffix): (&str, Kind, &str),
-    help: &str,
+    all: &mut Snapshot,
+    (name, kind): (&'static str, Kind),
+    help: &'static str,
     value: Option<f64>,
 ) {
-    if let Some(value) = value
-        && let Some(mut family) = page.family(name, kind, help)
-    {
-        family.sample(suffix, &[], value);
+    if let Some(value) = value {
+        all.number(Description::new(kind, name, "", help), value);
     }
 }
 

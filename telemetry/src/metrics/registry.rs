@@ -1,88 +1,107 @@
-//! What users registered with the `prometheus` crate, written in either format.
+//! What users registered with the `prometheus` crate.
 
-use prometheus::proto::{Histogram, LabelPair, MetricFamily, MetricType, Summary};
+use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
-use super::text::{Family, Kind, PageWriter, Value};
+use super::family::{
+    Data, Description, Distribution, Kind, LabelValue, Labels, Point, Quantiles, Snapshot,
+};
+use super::names;
+use std::sync::Arc;
 
-/// Writes every family of the registry that does not clash with one already on the page.
-pub(super) fn write(page: &mut PageWriter, registry: &prometheus::Registry) {
+/// Adds every family of the registry that does not clash with one already there. OTLP calls
+/// them as the page does, with a counter's `_total` left out.
+pub(super) fn gather(all: &mut Snapshot, registry: &prometheus::Registry) {
     for registered in registry.gather() {
         let kind = match registered.get_field_type() {
             MetricType::COUNTER => Kind::Counter,
             MetricType::GAUGE => Kind::Gauge,
             MetricType::HISTOGRAM => Kind::Histogram,
             MetricType::SUMMARY => Kind::Summary,
+            // The crate has no way to make one.
             MetricType::UNTYPED => continue,
         };
-        let (name, help) = (registered.name(), registered.help());
-        match kind {
-            Kind::Counter => {
-                let base = name.strip_suffix("_total").unwrap_or(name);
-                if let Some(family) = page.family(base, kind, help) {
-                    write_samples(family, "_total", &registered);
-                // A gauge may have the counter's name without its end. The counter is then
-                // written with its whole name and without its type.
-                } else if let Some(family) = page.family(name, Kind::Unknown, help) {
-                    write_samples(family, "", &registered);
-                }
-            }
-            _ => {
-                if let Some(family) = page.family(name, kind, help) {
-                    write_samples(family, "", &registered);
-                }
-            }
+        let name = registered.name();
+        let base = match kind {
+            Kind::Counter => name.strip_suffix("_total").unwrap_or(name),
+            _ => name,
+        };
+        let described = |kind, page_name: &str| {
+            let help = registered.help().to_owned();
+            Description::new(kind, base.to_owned(), names::unit_of(base), help)
+                .page_name(page_name.to_owned())
+        };
+        // A gauge may have the counter's name without its end. The counter is then written
+        // with its whole name and without its type.
+        let takes = if all.takes(&described(kind, base)) || kind != Kind::Counter {
+            described(kind, base)
+        } else {
+            described(Kind::UntypedCounter, name)
+        };
+        if let Some(family) = all.family(takes) {
+            family.points.extend(points(&registered));
         }
     }
 }
 
-fn write_samples(mut family: Family<'_, '_>, suffix: &str, registered: &MetricFamily) {
-    for metric in registered.get_metric() {
-        let labels: Vec<(&str, &str)> = metric.get_label().iter().map(pair).collect();
-        let at = metric.timestamp_ms();
-        let mut simple = |value| family.sample_at(suffix, &labels, None, Value::Float(value), at);
-        match registered.get_field_type() {
-            MetricType::COUNTER => simple(metric.get_counter().get_value()),
-            MetricType::GAUGE => simple(metric.get_gauge().get_value()),
-            // The crate has no way to make one.
-            MetricType::UNTYPED => {}
-            MetricType::HISTOGRAM => histogram(&mut family, &labels, metric.get_histogram(), at),
-            MetricType::SUMMARY => summary(&mut family, &labels, metric.get_summary(), at),
+fn points(registered: &MetricFamily) -> impl Iterator<Item = Point> {
+    let kind = registered.get_field_type();
+    registered.get_metric().iter().map(move |metric| Point {
+        labels: metric.get_label().iter().fold(Labels::none(), with),
+        data: data(kind, metric),
+        at_millis: metric.timestamp_ms(),
+    })
+}
+
+fn with(labels: Labels, label: &LabelPair) -> Labels {
+    let value = LabelValue::Shared(Arc::from(label.value()));
+    labels.with(label.name().to_owned(), value)
+}
+
+fn data(kind: MetricType, metric: &Metric) -> Data {
+    match kind {
+        MetricType::COUNTER => Data::Number(metric.get_counter().get_value().into()),
+        MetricType::GAUGE | MetricType::UNTYPED => {
+            Data::Number(metric.get_gauge().get_value().into())
         }
+        MetricType::HISTOGRAM => Data::Distribution(distribution(metric.get_histogram())),
+        MetricType::SUMMARY => Data::Quantiles(quantiles(metric.get_summary())),
     }
 }
 
-fn pair(label: &LabelPair) -> (&str, &str) {
-    (label.name(), label.value())
-}
-
-fn histogram(family: &mut Family<'_, '_>, labels: &[(&str, &str)], all: &Histogram, at: i64) {
-    let infinite = (f64::INFINITY, all.get_sample_count());
+/// The crate counts each bucket with those below it, and has no bucket without a bound.
+fn distribution(all: &Histogram) -> Distribution {
     let finite = all
         .get_bucket()
         .iter()
-        .map(|bucket| (bucket.upper_bound(), bucket));
-    let finite = finite.filter(|(bound, _)| bound.is_finite());
-    let buckets = finite.map(|(bound, bucket)| (bound, bucket.cumulative_count()));
-    for (bound, count) in buckets.chain([infinite]) {
-        family.sample_at("_bucket", labels, Some(("le", bound)), count.into(), at);
+        .filter(|bucket| bucket.upper_bound().is_finite());
+    let (bounds, mut counts): (Vec<_>, Vec<_>) = finite
+        .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()))
+        .unzip();
+    counts.push(all.get_sample_count());
+    for at in (1..counts.len()).rev() {
+        counts[at] = counts[at].saturating_sub(counts[at - 1]);
     }
-    family.sample_at("_sum", labels, None, all.get_sample_sum().into(), at);
-    family.sample_at("_count", labels, None, all.get_sample_count().into(), at);
+    Distribution {
+        bounds: bounds.into(),
+        counts,
+        sum: all.get_sample_sum(),
+        exemplars: Vec::new(),
+    }
 }
 
-fn summary(family: &mut Family<'_, '_>, labels: &[(&str, &str)], all: &Summary, at: i64) {
-    for quantile in all.get_quantile() {
-        let bound = Some(("quantile", quantile.quantile()));
-        family.sample_at("", labels, bound, quantile.value().into(), at);
+fn quantiles(all: &Summary) -> Quantiles {
+    let values = all.get_quantile().iter();
+    Quantiles {
+        values: values.map(|one| (one.quantile(), one.value())).collect(),
+        sum: all.sample_sum(),
+        count: all.sample_count(),
     }
-    family.sample_at("_sum", labels, None, all.sample_sum().into(), at);
-    family.sample_at("_count", labels, None, all.sample_count().into(), at);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::text::Format;
+    use crate::metrics::text::{self, Format};
     use prometheus::{Gauge, HistogramOpts, IntCounter, Registry};
 
     #[test]
@@ -96,10 +115,10 @@ mod tests {
             .unwrap();
         let plain = IntCounter::new("retries", "Retries.").unwrap();
         registry.register(Box::new(plain)).unwrap();
-        let mut page = PageWriter::new(Format::OpenMetrics);
-        write(&mut page, &registry);
+        let mut all = Snapshot::default();
+        gather(&mut all, &registry);
         assert_eq!(
-            page.finish(),
+            text::page(&all, Format::OpenMetrics),
             "# TYPE jobs gauge\n# HELP jobs Jobs now.\njobs 0\n\
              # TYPE jobs_total unknown\n# HELP jobs_total Jobs done.\njobs_total 1\n\
              # TYPE retries counter\n# HELP retries Retries.\nretries_total 0\n# EOF\n"
@@ -113,10 +132,10 @@ mod tests {
         let wait = prometheus::Histogram::with_opts(opts).unwrap();
         wait.observe(2.0);
         registry.register(Box::new(wait)).unwrap();
-        let mut page = PageWriter::new(Format::Text);
-        write(&mut page, &registry);
+        let mut all = Snapshot::default();
+        gather(&mut all, &registry);
         assert_eq!(
-            page.finish(),
+            text::page(&all, Format::Text),
             "# TYPE wait_seconds histogram\n# HELP wait_seconds Wait.\n\
              wait_seconds_bucket{le=\"1.0\"} 0\nwait_seconds_bucket{le=\"2.5\"} 1\n\
              wait_seconds_bucket{le=\"+Inf\"} 1\nwait_seconds_sum 2\nwait_seconds_count 1\n"

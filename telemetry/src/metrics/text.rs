@@ -1,4 +1,4 @@
-//! Writes metric families in the two text formats that Prometheus reads.
+//! Writes a snapshot in the two text formats that Prometheus reads.
 //!
 //! OpenMetrics 1.0 (prometheus.io/docs/specs/om/open_metrics_spec) and the older text
 //! format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). Names and label
@@ -6,10 +6,13 @@
 //! changes its mind: counters end in `_total`, `le` is a canonical float. What differs:
 //! only OpenMetrics has units, exemplars and the closing `# EOF`.
 
-use std::collections::HashSet;
 use std::fmt::{Display, Write};
 
 use super::exemplar::Exemplar;
+use super::family::{
+    Audience, Data, Distribution, Family, Kind, LabelValue, Labels, Quantiles, Snapshot, Value,
+};
+use super::names;
 
 /// Which of the two formats is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,140 +30,176 @@ impl Format {
     }
 }
 
-/// What a family is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
-    Summary,
-    Info,
-    Unknown,
-}
-
 impl Kind {
     fn word(self, format: Format) -> &'static str {
         match (self, format) {
             (Self::Counter, _) => "counter",
-            (Self::Gauge, _) | (Self::Info, Format::Text) => "gauge",
+            (Self::Gauge | Self::UpDownCounter, _) | (Self::Info, Format::Text) => "gauge",
             (Self::Histogram, _) => "histogram",
             (Self::Summary, _) => "summary",
             (Self::Info, Format::OpenMetrics) => "info",
-            (Self::Unknown, Format::OpenMetrics) => "unknown",
-            (Self::Unknown, Format::Text) => "untyped",
+            (Self::UntypedCounter, Format::OpenMetrics) => "unknown",
+            (Self::UntypedCounter, Format::Text) => "untyped",
         }
     }
 
-    /// Ends of the names of this kind's samples.
-    fn suffixes(self) -> &'static [&'static str] {
+    /// The end of the names of this kind's plain samples.
+    fn suffix(self) -> &'static str {
         match self {
-            Self::Counter => &["_total"],
-            Self::Gauge | Self::Unknown => &[""],
-            Self::Histogram => &["_bucket", "_count", "_sum"],
-            Self::Summary => &["", "_count", "_sum"],
-            Self::Info => &["_info"],
+            Self::Counter => "_total",
+            Self::Info => "_info",
+            _ => "",
         }
     }
+}
+
+/// The whole page.
+pub(crate) fn page(snapshot: &Snapshot, format: Format) -> String {
+    let mut page = Page {
+        format,
+        out: String::with_capacity(16 * 1024),
+    };
+    for family in snapshot.families_for(Audience::Page) {
+        page.family(family);
+    }
+    if format == Format::OpenMetrics {
+        page.out.push_str("# EOF\n");
+    }
+    page.out
 }
 
 /// A page in the making.
 #[derive(Debug)]
-pub(crate) struct PageWriter {
+struct Page {
     format: Format,
     out: String,
-    names: HashSet<String>,
 }
 
-/// A family whose header is written; its samples follow.
-#[derive(Debug)]
-pub(crate) struct Family<'p, 'n> {
-    page: &'p mut PageWriter,
-    name: &'n str,
+/// One line's place: the family and the series.
+#[derive(Clone, Copy, Debug)]
+struct Series<'a> {
+    name: &'a str,
+    labels: &'a Labels,
+    /// Milliseconds; 0 for now.
+    at_millis: i64,
 }
 
-impl PageWriter {
-    pub(crate) fn new(format: Format) -> Self {
-        Self {
-            format,
-            out: String::with_capacity(16 * 1024),
-            names: HashSet::new(),
-        }
-    }
-
-    /// Starts a family. `name` is without the end that its kind demands (`_total`,
-    /// `_info`). `None` when a family of the page already has one of its names: a page
-    /// that says a thing twice is refused as a whole.
-    pub(crate) fn family<'n>(
-        &mut self,
-        name: &'n str,
-        kind: Kind,
-        help: &str,
-    ) -> Option<Family<'_, 'n>> {
-        let mut claimed: Vec<String> = kind
-            .suffixes()
-            .iter()
-            .map(|suffix| format!("{name}{suffix}"))
-            .collect();
-        if !claimed.iter().any(|claim| claim == name) {
-            claimed.push(name.to_owned());
-        }
-        if claimed.iter().any(|name| self.names.contains(name)) {
-            return None;
-        }
-        self.names.extend(claimed);
-        let header = match (kind, self.format) {
-            (Kind::Counter | Kind::Info, Format::Text) => kind.suffixes()[0],
-            _ => "",
+impl Page {
+    fn family(&mut self, family: &Family) {
+        let description = &family.description;
+        let (name, kind) = (&*description.page_name, description.kind);
+        let header = match self.format {
+            Format::OpenMetrics => "",
+            Format::Text => kind.suffix(),
         };
         let word = kind.word(self.format);
-        push(
-            &mut self.out,
-            format_args!("# TYPE {name}{header} {word}\n"),
-        );
+        self.write(format_args!("# TYPE {name}{header} {word}\n"));
         if self.format == Format::OpenMetrics
-            && let Some(unit) = unit_of(name)
+            && let Some(unit) = names::unit_word(name)
         {
-            push(&mut self.out, format_args!("# UNIT {name} {unit}\n"));
+            self.write(format_args!("# UNIT {name} {unit}\n"));
         }
-        if !help.is_empty() {
-            push(&mut self.out, format_args!("# HELP {name}{header} "));
-            escape(&mut self.out, help, self.format == Format::OpenMetrics);
+        if !description.help.is_empty() {
+            self.write(format_args!("# HELP {name}{header} "));
+            let quotes = self.format == Format::OpenMetrics;
+            escape(&mut self.out, &description.help, quotes);
             self.out.push('\n');
         }
-        Some(Family { page: self, name })
-    }
-
-    /// The whole page.
-    pub(crate) fn finish(mut self) -> String {
-        if self.format == Format::OpenMetrics {
-            self.out.push_str("# EOF\n");
+        for point in &family.points {
+            let series = Series {
+                name,
+                labels: &point.labels,
+                at_millis: point.at_millis,
+            };
+            match &point.data {
+                Data::Number(value) => self.sample(series, kind.suffix(), None, *value),
+                Data::Distribution(distribution) => self.distribution(series, distribution),
+                Data::Quantiles(quantiles) => self.quantiles(series, quantiles),
+            }
         }
-        self.out
     }
-}
 
-/// One sample's value: counts are written exactly, also beyond what an `f64` can hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Value {
-    Int(i128),
-    Float(f64),
-}
-
-impl From<u64> for Value {
-    fn from(value: u64) -> Self {
-        Self::Int(value.into())
+    fn distribution(&mut self, series: Series<'_>, distribution: &Distribution) {
+        let mut cumulative = 0;
+        let bounds = distribution.bounds.iter().copied().chain([f64::INFINITY]);
+        for (bucket, (bound, count)) in bounds.zip(&distribution.counts).enumerate() {
+            cumulative += count;
+            self.line(series, "_bucket", Some(("le", bound)), cumulative.into());
+            if let Some(exemplar) = distribution.exemplar_of(bucket)
+                && self.format == Format::OpenMetrics
+            {
+                self.exemplar(exemplar);
+            }
+            self.out.push('\n');
+        }
+        self.sample(series, "_sum", None, distribution.sum.into());
+        self.sample(series, "_count", None, cumulative.into());
     }
-}
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int(value.into())
+    fn quantiles(&mut self, series: Series<'_>, quantiles: &Quantiles) {
+        for (quantile, value) in &quantiles.values {
+            self.sample(series, "", Some(("quantile", *quantile)), (*value).into());
+        }
+        self.sample(series, "_sum", None, quantiles.sum.into());
+        self.sample(series, "_count", None, quantiles.count.into());
     }
-}
 
-impl From<f64> for Value {
-    fn from(value: f64) -> Self {
-        Self::Float(value)
+    fn sample(
+        &mut self,
+        series: Series<'_>,
+        suffix: &str,
+        extra: Option<(&str, f64)>,
+        value: Value,
+    ) {
+        self.line(series, suffix, extra, value);
+        self.out.push('\n');
+    }
+
+    /// A line without its end: an exemplar may follow.
+    fn line(&mut self, series: Series<'_>, suffix: &str, extra: Option<(&str, f64)>, value: Value) {
+        self.out.push_str(series.name);
+        self.out.push_str(suffix);
+        let mut open = '{';
+        for (name, value) in series.labels.iter() {
+            self.out.push(std::mem::replace(&mut open, ','));
+            self.out.push_str(&names::label(name));
+            self.out.push_str("=\"");
+            match value {
+                LabelValue::Static(text) => escape(&mut self.out, text, true),
+                LabelValue::Shared(text) => escape(&mut self.out, text, true),
+                LabelValue::Number(number) => self.write(format_args!("{number}")),
+            }
+            self.out.push('"');
+        }
+        if let Some((name, bound)) = extra {
+            self.out.push(std::mem::replace(&mut open, ','));
+            self.write(format_args!("{name}=\"{}\"", canonical(bound)));
+        }
+        if open == ',' {
+            self.out.push('}');
+        }
+        self.write(format_args!(" {value}"));
+        match (series.at_millis, self.format) {
+            (0, _) => {}
+            (at, Format::Text) => self.write(format_args!(" {at}")),
+            (at, Format::OpenMetrics) => self.write(format_args!(" {}", at as f64 / 1e3)),
+        }
+    }
+
+    fn exemplar(&mut self, exemplar: &Exemplar) {
+        self.write(format_args!(
+            " # {{trace_id=\"{:032x}\",span_id=\"{:016x}\"}} {} {}.{:03}",
+            exemplar.trace_id,
+            exemplar.span_id,
+            Value::Float(exemplar.value),
+            exemplar.at_nanos / 1_000_000_000,
+            exemplar.at_nanos / 1_000_000 % 1_000,
+        ));
+    }
+
+    fn write(&mut self, arguments: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.out.write_fmt(arguments);
     }
 }
 
@@ -176,123 +215,6 @@ impl Display for Value {
             Self::Float(value) => std::fmt::Debug::fmt(&value, f),
         }
     }
-}
-
-/// Label names and values; an empty value is the same as no label and is left out.
-pub(crate) type Labels<'a> = [(&'a str, &'a str)];
-
-impl Family<'_, '_> {
-    /// One line. `suffix` is the end of the sample's name beyond the family's.
-    pub(crate) fn sample(
-        &mut self,
-        suffix: &str,
-        labels: &Labels<'_>,
-        value: impl Into<Value>,
-    ) -> &mut Self {
-        self.line(suffix, labels, None, value.into(), 0);
-        self.page.out.push('\n');
-        self
-    }
-
-    /// As [`sample`](Self::sample), measured at a time of its own (milliseconds; 0 for now).
-    pub(crate) fn sample_at(
-        &mut self,
-        suffix: &str,
-        labels: &Labels<'_>,
-        extra: Option<(&str, f64)>,
-        value: Value,
-        at_millis: i64,
-    ) {
-        let extra = extra.map(|(name, bound)| (name, canonical(bound)));
-        self.line(
-            suffix,
-            labels,
-            extra.as_ref().map(|(n, v)| (*n, v.as_str())),
-            value,
-            at_millis,
-        );
-        self.page.out.push('\n');
-    }
-
-    /// One cumulative bucket, with its exemplar where the format has them.
-    pub(crate) fn bucket(
-        &mut self,
-        labels: &Labels<'_>,
-        bound: f64,
-        count: u64,
-        exemplar: Option<&Exemplar>,
-    ) {
-        let bound = canonical(bound);
-        self.line("_bucket", labels, Some(("le", &bound)), count.into(), 0);
-        let out = &mut self.page.out;
-        if let Some(e) = exemplar
-            && self.page.format == Format::OpenMetrics
-        {
-            push(
-                out,
-                format_args!(
-                    " # {{trace_id=\"{:032x}\",span_id=\"{:016x}\"}} {} {}.{:03}",
-                    e.trace_id,
-                    e.span_id,
-                    Value::Float(e.value),
-                    e.at_nanos / 1_000_000_000,
-                    e.at_nanos / 1_000_000 % 1_000,
-                ),
-            );
-        }
-        out.push('\n');
-    }
-
-    fn line(
-        &mut self,
-        suffix: &str,
-        labels: &Labels<'_>,
-        extra: Option<(&str, &str)>,
-        value: Value,
-        at_millis: i64,
-    ) {
-        let out = &mut self.page.out;
-        out.push_str(self.name);
-        out.push_str(suffix);
-        let mut open = '{';
-        for (name, value) in labels.iter().copied().chain(extra) {
-            if value.is_empty() {
-                continue;
-            }
-            out.push(open);
-            open = ',';
-            out.push_str(name);
-            out.push_str("=\"");
-            escape(out, value, true);
-            out.push('"');
-        }
-        if open == ',' {
-            out.push('}');
-        }
-        push(out, format_args!(" {value}"));
-        match (at_millis, self.page.format) {
-            (0, _) => {}
-            (at, Format::Text) => push(out, format_args!(" {at}")),
-            (at, Format::OpenMetrics) => push(out, format_args!(" {}", at as f64 / 1e3)),
-        }
-    }
-}
-
-fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    let _ = out.write_fmt(arguments);
-}
-
-/// The base unit that a well-named family carries at its end.
-fn unit_of(name: &str) -> Option<&'static str> {
-    [
-        "seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams",
-    ]
-    .into_iter()
-    .find(|unit| {
-        name.strip_suffix(unit)
-            .is_some_and(|rest| rest.ends_with('_'))
-    })
 }
 
 fn escape(out: &mut String, text: &str, quotes: bool) {
@@ -330,6 +252,7 @@ fn canonical(bound: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::family::Description;
 
     #[test]
     fn bounds_are_canonical_floats() {
@@ -359,31 +282,20 @@ mod tests {
 
     #[test]
     fn a_counter_is_named_as_each_format_wants_it() {
-        let page = |format| {
-            let mut page = PageWriter::new(format);
-            page.family("jobs", Kind::Counter, "Done \"jobs\".")
-                .unwrap()
-                .sample("_total", &[("queue", "a\\b\"c\nd"), ("empty", "")], 2_u64);
-            page.finish()
-        };
+        let mut all = Snapshot::default();
+        let jobs = Description::new(Kind::Counter, "jobs", "", "Done \"jobs\".");
+        let shared = LabelValue::Shared("a\\b\"c\nd".into());
+        let labels = Labels::none().with("queue.name", shared);
+        all.family(jobs).unwrap().number(labels, 2_u64);
         assert_eq!(
-            page(Format::OpenMetrics),
+            page(&all, Format::OpenMetrics),
             "# TYPE jobs counter\n# HELP jobs Done \\\"jobs\\\".\n\
-             jobs_total{queue=\"a\\\\b\\\"c\\nd\"} 2\n# EOF\n"
+             jobs_total{queue_name=\"a\\\\b\\\"c\\nd\"} 2\n# EOF\n"
         );
         assert_eq!(
-            page(Format::Text),
+            page(&all, Format::Text),
             "# TYPE jobs_total counter\n# HELP jobs_total Done \"jobs\".\n\
-             jobs_total{queue=\"a\\\\b\\\"c\\nd\"} 2\n"
+             jobs_total{queue_name=\"a\\\\b\\\"c\\nd\"} 2\n"
         );
-    }
-
-    #[test]
-    fn names_that_would_clash_are_refused() {
-        let mut page = PageWriter::new(Format::OpenMetrics);
-        assert!(page.family("wait_seconds", Kind::Histogram, "").is_some());
-        assert!(page.family("wait_seconds", Kind::Counter, "").is_none());
-        assert!(page.family("wait_seconds_count", Kind::Gauge, "").is_none());
-        assert!(page.family("wait", Kind::Gauge, "").is_some());
     }
 }

@@ -78,7 +78,6 @@ impl Description {
         self
     }
 
-    #[allow(dead_code, reason = "the OTLP push is about to use it")]
     pub(crate) fn observed(mut self) -> Self {
         self.observed = true;
         self

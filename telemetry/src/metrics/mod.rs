@@ -23,6 +23,7 @@ mod text;
 pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
 
 use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
+use self::process::Process;
 use crate::log::LineWriter;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub struct MetricsPage {
 pub(crate) struct Metrics {
     pub(crate) server: HttpServerMetrics,
     pub(crate) client: HttpClientMetrics,
+    process: Process,
     registry: prometheus::Registry,
     /// Labels of `target_info`.
     target: Labels,
@@ -62,6 +64,7 @@ impl Metrics {
         Metrics {
             server: HttpServerMetrics::new(),
             client: HttpClientMetrics::new(),
+            process: Process::default(),
             registry: prometheus::Registry::new(),
             target,
         }
@@ -92,7 +95,7 @@ impl Metrics {
             ),
             LineWriter::stdout_dropped(),
         );
-        process::gather(&mut all);
+        self.process.gather(&mut all);
         registry::gather(&mut all, &self.registry);
         all
     }

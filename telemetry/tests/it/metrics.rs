@@ -118,6 +118,37 @@ async fn both_formats_parse_and_say_the_same() {
     assert!(new.one("process_start_time_seconds", &[]).value > 1e9);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_says_what_it_uses_and_may_use() {
+    let (telemetry, _collector) = shop();
+    let value =
+        |name: &str, labels: &[(&str, &str)]| open_metrics(&telemetry).one(name, labels).value;
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let limit = value("citywatch_process_cpu_limit", &[]);
+    // The standard library rounds a control group's share down, but never to nothing.
+    assert!(
+        limit > 0.0 && limit.floor().max(1.0) <= cpus as f64,
+        "{limit}"
+    );
+    let memory = value("citywatch_process_memory_limit_bytes", &[]);
+    assert!(memory > value("process_resident_memory_bytes", &[]));
+    let user = [("cpu_mode", "user")];
+    assert!(
+        value("process_cpu_time_seconds_total", &user) <= value("process_cpu_seconds_total", &[])
+    );
+    let waits = [("process_context_switch_type", "voluntary")];
+    let before = value("process_context_switches_total", &waits);
+    // A thread that ends takes its numbers with it; the sum stays.
+    std::thread::spawn(|| ()).join().unwrap();
+    assert!(value("process_context_switches_total", &waits) >= before);
+    assert!(value("citywatch_process_scheduling_delay_seconds_total", &[]) >= 0.0);
+    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let wall = wall.unwrap().as_secs_f64();
+    assert!((value("citywatch_process_clock_time_seconds", &[]) - wall).abs() < 60.0);
+    assert!(value("citywatch_process_clock_offset_seconds", &[]).abs() < 60.0);
+}
+
 #[tokio::test]
 async fn requests_are_counted_with_labels_and_exemplars() {
     let (telemetry, collector) = shop();

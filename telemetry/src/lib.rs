@@ -44,6 +44,7 @@ mod subscriber;
 mod sync;
 mod telemetry;
 pub mod testing;
+mod wire;
 
 pub use child::layer;
 pub use context::{Baggage, SpanContext};

@@ -11,6 +11,8 @@ pub(crate) mod client;
 pub(crate) mod collector;
 mod grpc;
 mod http;
+#[allow(dead_code, reason = "what writes JSON is about to use it")]
+pub(crate) mod json;
 mod ledger;
 mod response;
 mod retry;

@@ -24,6 +24,7 @@ pub use self::filter::FilterError;
 pub(crate) use self::filter::FilterHandle;
 use self::filter::LiveFilter;
 pub use self::lines::LineWriter;
+pub(crate) use self::text::{escape_json, hex};
 pub use self::time::{Timestamp, rfc3339};
 
 /// How log lines look.

@@ -33,7 +33,7 @@ impl Write for Escaped<'_> {
 }
 
 /// Lower-case hexadecimal digits.
-pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
@@ -85,7 +85,7 @@ fn format(out: &mut Vec<u8>, escape: fn(&mut Vec<u8>, &str), value: fmt::Argumen
     let _ = escaped.write_fmt(value);
 }
 
-fn escape_json(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn escape_json(out: &mut Vec<u8>, text: &str) {
     let mut bytes = text.as_bytes();
     loop {
         let clean = clean(bytes);

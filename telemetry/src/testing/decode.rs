@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::span::{Event, Kind, Link, Span, Status, Value};
-use super::wire::{Fields, Malformed, Wire};
 use crate::context::{SpanId, TraceId};
+use crate::wire::{Fields, Malformed, Wire};
 
 type Attributes = BTreeMap<String, Value>;
 

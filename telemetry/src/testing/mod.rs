@@ -5,7 +5,6 @@
 mod decode;
 mod span;
 mod tree;
-mod wire;
 
 pub use self::span::{Event, Kind, Link, Span, Status, Value};
 pub use self::tree::Tree;

@@ -3,11 +3,11 @@
 /// Why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed protobuf: {0}")]
-pub(super) struct Malformed(pub(super) &'static str);
+pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// One field's value as it is on the wire.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     Varint(u64),
     Fixed64([u8; 8]),
     Bytes(&'a [u8]),
@@ -15,34 +15,34 @@ pub(super) enum Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    pub(super) fn bytes(self) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Wire::Bytes(bytes) => Ok(bytes),
             _ => Err(Malformed("expected a length-delimited field")),
         }
     }
 
-    pub(super) fn string(self) -> Result<String, Malformed> {
+    pub(crate) fn string(self) -> Result<String, Malformed> {
         let text = std::str::from_utf8(self.bytes()?);
         text.map(str::to_owned)
             .map_err(|_| Malformed("a string is not UTF-8"))
     }
 
-    pub(super) fn varint(self) -> Result<u64, Malformed> {
+    pub(crate) fn varint(self) -> Result<u64, Malformed> {
         match self {
             Wire::Varint(number) => Ok(number),
             _ => Err(Malformed("expected a varint field")),
         }
     }
 
-    pub(super) fn fixed64(self) -> Result<u64, Malformed> {
+    pub(crate) fn fixed64(self) -> Result<u64, Malformed> {
         match self {
             Wire::Fixed64(bytes) => Ok(u64::from_le_bytes(bytes)),
             _ => Err(Malformed("expected a 64-bit field")),
         }
     }
 
-    pub(super) fn fixed32(self) -> Result<u32, Malformed> {
+    pub(crate) fn fixed32(self) -> Result<u32, Malformed> {
         match self {
             Wire::Fixed32(bytes) => Ok(u32::from_le_bytes(bytes)),
             _ => Err(Malformed("expected a 32-bit field")),
@@ -52,12 +52,12 @@ impl<'a> Wire<'a> {
 
 /// The fields of one message, in the order of the wire.
 #[derive(Debug, Clone)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(message: &'a [u8]) -> Fields<'a> {
+    pub(crate) fn of(message: &'a [u8]) -> Fields<'a> {
         Fields { rest: message }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
         Ok(*array)
     }
 
-    fn varint(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
         let mut number = 0_u64;
         for (at, byte) in self.rest.iter().enumerate().take(10) {
             let bits = u64::from(byte & 0x7f);

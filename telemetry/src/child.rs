@@ -5,6 +5,7 @@
 //! `otel.status_description` set what they name. An event at `ERROR` level that carries an `error`
 //! field, as `#[instrument(err)]` makes, turns the span's status into an error.
 
+use crate::clock;
 use crate::context::SpanId;
 use crate::context::current::{self, Current, Entered};
 use crate::settings::Limits;
@@ -203,7 +204,7 @@ impl Child {
                 remote: false,
             };
             let duration = end.saturating_duration_since(start);
-            encode::opening(out, &current, parent, end, duration);
+            encode::opening(out, &current, parent, clock::wall(end), duration);
             encode::name(out, fields.name.as_deref().unwrap_or(name));
             encode::kind(out, fields.kind);
             fields.attributes.finish(out);

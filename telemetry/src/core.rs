@@ -2,7 +2,7 @@
 
 use crate::context::{Propagators, TraceFlags, TraceId};
 use crate::export::spool::Spool;
-use crate::http::head::Heads;
+use crate::http::head::{HeadId, Heads};
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::settings::{Limits, Sampler, Settings};
@@ -76,6 +76,11 @@ impl Core {
             Some(flags) if self.sampler.parent_based => flags.is_sampled(),
             _ => self.sampler.takes(trace_id),
         }
+    }
+
+    /// The head of a route's spans.
+    pub(crate) fn head(&self, route: &str) -> HeadId {
+        self.heads.find(route, &self.metrics.server)
     }
 
     /// Writes a span of our own scope.

@@ -42,7 +42,6 @@ pin_project! {
 
 impl<B: Body> TrackedBody<B> {
     pub(super) fn new(inner: B, span: Option<ServerSpan>, expected: Option<u64>) -> TrackedBody<B> {
-        let expected = expected.or(inner.size_hint().exact());
         TrackedBody {
             inner,
             span,

@@ -2,9 +2,10 @@
 
 use super::semconv::{self, Method};
 use super::url;
+use crate::clock;
 use crate::context::current::Current;
 use crate::context::{self, SpanContext};
-use crate::metrics::ClientLabels;
+use crate::metrics::{ClientLabels, Exemplar};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Kind, Parent};
 use crate::span::limits::Limits;
@@ -120,13 +121,16 @@ impl ClientSpan {
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
-        let exemplar = self
-            .attributes
-            .is_some()
-            .then(|| self.current.span_context());
-        core.metrics
-            .client
-            .record(labels, duration.as_secs_f64(), exemplar.as_ref());
+        let seconds = duration.as_secs_f64();
+        let end = clock::wall(end);
+        let exemplar = self.attributes.as_ref().map(|_| Exemplar {
+            trace_id: self.current.trace_id.0,
+            span_id: self.current.span_id.0,
+            value: seconds,
+            at_nanos: end,
+        });
+        let metrics = &core.metrics.client;
+        metrics.record(&labels, seconds, exemplar.as_ref());
         let Some(mut attributes) = self.attributes.take() else {
             return;
         };

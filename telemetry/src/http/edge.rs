@@ -1,9 +1,11 @@
 //! Where requests enter and leave a service.
 
 use super::client::{ClientRequest, ClientSpan};
+use super::head::Head;
 use super::origin::{self, Origin};
+use super::scan::Scan;
 use super::semconv::{Method, Scheme, Version};
-use super::server::ServerSpan;
+use super::server::{Form, ServerSpan};
 use super::url;
 use crate::context::current::{self, Carried, Current};
 use crate::context::{self, Baggage, SpanContext, SpanId, TraceFlags, TraceId};
@@ -12,7 +14,6 @@ use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use crate::span::limits::Limits;
 use crate::span::pool;
-use http::header::USER_AGENT;
 use http::{HeaderMap, Uri};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,71 +64,84 @@ impl Edge {
     /// Begins the span of a request that came in.
     #[must_use]
     pub fn start(&self, request: &ServerRequest<'_>) -> ServerSpan {
-        let propagators = self.core.propagators();
-        let caller = propagators
-            .tracecontext
-            .then(|| context::extract(request.headers))
-            .flatten();
-        let (parent, link) = match request.trust {
-            Trust::Parent => (caller, None),
-            Trust::Link => (None, caller),
+        let scan = Scan::of(request.headers);
+        let Origins {
+            parent,
+            link,
+            carried,
+        } = self.origins(request, &scan);
+        let (trace_id, flags, parent) = match &parent {
+            Some(parent) => (
+                parent.trace_id,
+                Some(parent.flags),
+                Parent {
+                    span_id: parent.span_id,
+                    remote: true,
+                },
+            ),
+            None => (TraceId::random(), None, Parent::NONE),
         };
-        let baggage = if propagators.baggage && request.trust == Trust::Parent {
-            context::extract_baggage(request.headers)
-        } else {
-            Baggage::EMPTY
-        };
-        let trace_id = parent
-            .as_ref()
-            .map_or_else(TraceId::random, |parent| parent.trace_id);
-        let caller_flags = parent.as_ref().map(|parent| parent.flags);
-        let sampled = self.core.sample(trace_id, caller_flags);
-        let parent_span = parent.as_ref().map_or(Parent::NONE, |parent| Parent {
-            span_id: parent.span_id,
-            remote: true,
-        });
+        let sampled = self.core.sample(trace_id, flags);
         let current = Current {
             trace_id,
             span_id: SpanId::random(),
-            flags: caller_flags.unwrap_or(TraceFlags(0)).with_sampled(sampled),
+            flags: flags.unwrap_or_default().with_sampled(sampled),
             core: Arc::clone(&self.core),
-            carried: Carried::new(
-                parent.map_or_else(Default::default, |parent| parent.tracestate),
-                baggage,
-            ),
+            carried,
         };
-        let forwarded = match request.trust {
-            Trust::Parent => origin::forwarded(request.headers),
+        let origin = match request.trust {
+            Trust::Parent => origin::forwarded(&scan),
             Trust::Link => Origin::default(),
         };
-        let direct = origin::direct(request.uri, request.headers);
-        let origin = Origin {
-            client: forwarded.client,
-            host: forwarded.host.or(direct.host),
-            scheme: forwarded.scheme.or(direct.scheme),
+        let scheme = origin
+            .scheme
+            .unwrap_or_else(|| Scheme::of(request.uri.scheme_str().unwrap_or(request.scheme)));
+        let form = Form {
+            head: self.core.head(request.route.unwrap_or_default()),
+            method: Method::of(request.method),
+            scheme,
+            version: Version::of(request.version),
         };
-        let scheme = origin.scheme.unwrap_or_else(|| Scheme::of(request.scheme));
-        let method = Method::of(request.method);
-        let version = Version::of(request.version);
         let attributes = current.is_recording().then(|| {
-            let mut out = Attributes::take();
+            let mut out = Attributes::after(Head::ATTRIBUTES);
             let limits = self.core.limits();
-            describe(&mut out, limits, request, method, scheme, version, &origin);
+            describe(&mut out, limits, request, &scan, &form, &origin);
             if let Some(link) = &link {
                 out.field(|out| encode::link(out, link, true));
             }
             out
         });
-        let head = self.core.heads.get(request.route.unwrap_or_default());
-        ServerSpan::new(
-            current,
-            parent_span,
-            head,
-            method,
-            scheme,
-            version,
-            attributes,
-        )
+        ServerSpan::new(current, parent, form, attributes)
+    }
+
+    /// What the caller's context is to this request.
+    fn origins(&self, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins {
+        let propagators = self.core.propagators();
+        let caller = if !propagators.tracecontext || scan.traceparents == 0 {
+            None
+        } else {
+            context::extract(request.headers)
+        };
+        match request.trust {
+            Trust::Link => Origins {
+                parent: None,
+                link: caller,
+                carried: None,
+            },
+            Trust::Parent => {
+                let baggage = if propagators.baggage && scan.has_baggage {
+                    context::extract_baggage(request.headers)
+                } else {
+                    Baggage::EMPTY
+                };
+                let state = caller.as_ref().map(|caller| caller.tracestate.clone());
+                Origins {
+                    parent: caller,
+                    link: None,
+                    carried: Carried::new(state.unwrap_or_default(), baggage),
+                }
+            }
+        }
     }
 
     /// Begins the span of a request that goes out from the current context; without one, a trace
@@ -183,39 +197,40 @@ impl Edge {
     }
 }
 
-/// The attributes that are known when a request comes in.
+/// Where a request's trace comes from.
+struct Origins {
+    parent: Option<SpanContext>,
+    link: Option<SpanContext>,
+    carried: Option<Arc<Carried>>,
+}
+
+/// The attributes that are known when a request comes in, but for those of its head.
 fn describe(
     out: &mut Attributes,
     limits: &Limits,
     request: &ServerRequest<'_>,
-    method: Method,
-    scheme: Scheme,
-    version: Version,
+    scan: &Scan<'_>,
+    form: &Form,
     origin: &Origin<'_>,
 ) {
     let mut text = |key: &str, value: &str| out.push(limits, key, value);
-    if method == Method::Other {
+    if form.method == Method::Other {
         text("http.request.method_original", request.method.as_str());
     }
-    text("url.scheme", scheme.as_str());
     text("url.path", request.uri.path());
     if let Some(query) = request.uri.query() {
         text("url.query", &url::redact(query));
     }
-    text("network.protocol.version", version.as_str());
-    if let Some(agent) = request
-        .headers
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-    {
+    if let Some(agent) = scan.user_agent.and_then(|agent| agent.to_str().ok()) {
         text("user_agent.original", agent);
     }
     if let Some(client) = origin.client {
         text("client.address", client);
     }
-    if let Some((host, port)) = origin.host {
+    let host = origin.host.or_else(|| origin::direct(request.uri, scan));
+    if let Some((host, port)) = host {
         text("server.address", host);
-        let port = port.unwrap_or(scheme.port());
+        let port = port.unwrap_or(form.scheme.port());
         out.push(limits, "server.port", i64::from(port));
     }
     if let Some(peer) = request.peer {

@@ -1,29 +1,46 @@
-//! What all spans of one route have in common, encoded once.
+//! What all spans of one route have in common, found once.
 
-use super::semconv::Method;
-use crate::span::encode::{self, ATTRIBUTE, Kind};
-use crate::span::proto;
+use super::semconv::{Method, Scheme, Version};
+use crate::metrics::{HttpServerMetrics, NameId};
+use crate::span::attributes::Attributes;
+use crate::span::encode::{self, Kind};
+use crate::span::limits::Limits;
 use crate::sync::lock;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// Routes are declared by the service, so there are few; this only bounds a mistake.
-const MAX_ROUTES: usize = 4096;
+const MAX_ROUTES: usize = PAGES * PAGE;
+const PAGES: usize = 256;
+const PAGE: usize = 16;
 /// Remembered per thread.
 const MAX_RECENT: usize = 256;
+/// The beginnings of one method: one for each scheme and version.
+type Variants = [OnceLock<Box<[u8]>>; Scheme::ALL.len() * Version::ALL.len()];
 
-/// Name, kind, method and route of a server span, encoded per method.
+/// The beginning of the server spans of one route: name, kind, and the attributes from closed sets.
 #[derive(Debug)]
 pub(crate) struct Head {
     route: Box<str>,
-    encoded: [OnceLock<Box<[u8]>>; Method::ALL.len()],
+    /// The route as the metrics' label.
+    place: NameId,
+    encoded: [OnceLock<Box<Variants>>; Method::ALL.len()],
 }
 
+/// Which head: small, so that a span under way shares nothing with other threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeadId(u16);
+
 impl Head {
-    fn new(route: &str) -> Head {
+    /// Attributes that a head has, at most.
+    pub(crate) const ATTRIBUTES: u32 = 4;
+
+    fn new(route: &str, place: NameId) -> Head {
         Head {
             route: route.into(),
+            place,
             encoded: [const { OnceLock::new() }; Method::ALL.len()],
         }
     }
@@ -33,35 +50,77 @@ impl Head {
         &self.route
     }
 
-    pub(crate) fn encoded(&self, method: Method) -> &[u8] {
-        self.encoded[method as usize].get_or_init(|| {
-            let mut out = Vec::new();
-            if self.route.is_empty() {
-                encode::name(&mut out, method.in_name());
-            } else {
-                encode::name(&mut out, &format!("{} {}", method.in_name(), self.route));
-            }
-            encode::kind(&mut out, Kind::Server);
-            proto::attribute(&mut out, ATTRIBUTE, "http.request.method", method.as_str());
-            if !self.route.is_empty() {
-                proto::attribute(&mut out, ATTRIBUTE, "http.route", &*self.route);
-            }
-            out.into()
-        })
+    pub(crate) fn place(&self) -> NameId {
+        self.place
+    }
+
+    /// Name, kind, method, route, scheme and version. `limits` are the service's.
+    pub(crate) fn encoded(
+        &self,
+        method: Method,
+        scheme: Scheme,
+        version: Version,
+        limits: &Limits,
+    ) -> &[u8] {
+        let variants = self.encoded[method as usize].get_or_init(Box::default);
+        variants[scheme as usize * Version::ALL.len() + version as usize]
+            .get_or_init(|| self.encode(method, scheme, version, limits))
+    }
+
+    fn encode(
+        &self,
+        method: Method,
+        scheme: Scheme,
+        version: Version,
+        limits: &Limits,
+    ) -> Box<[u8]> {
+        let mut out = Vec::new();
+        if self.route.is_empty() {
+            encode::name(&mut out, method.in_name());
+        } else {
+            encode::name(&mut out, &format!("{} {}", method.in_name(), self.route));
+        }
+        encode::kind(&mut out, Kind::Server);
+        let mut attributes = Attributes::take();
+        attributes.push(limits, "http.request.method", method.as_str());
+        attributes.push(limits, "url.scheme", scheme.as_str());
+        attributes.push(limits, "network.protocol.version", version.as_str());
+        if !self.route.is_empty() {
+            attributes.push(limits, "http.route", &*self.route);
+        }
+        attributes.finish(&mut out);
+        out.into()
     }
 }
 
-/// The heads of one service.
-#[derive(Debug, Default)]
+/// The heads of one service, in pages that are never moved: a head is read without a lock.
+#[derive(Debug)]
 pub(crate) struct Heads {
-    table: Arc<Mutex<HashMap<Box<str>, Arc<Head>>>>,
+    /// Finds a thread's memory of this table; never used twice in a process.
+    id: u64,
+    ids: Mutex<HashMap<Box<str>, HeadId>>,
+    pages: [OnceLock<Box<[OnceLock<Head>; PAGE]>>; PAGES],
+    /// Shared by the routes that there is no room for.
+    other: Head,
+}
+
+impl Default for Heads {
+    fn default() -> Heads {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Heads {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            ids: Mutex::default(),
+            pages: [const { OnceLock::new() }; PAGES],
+            other: Head::new("", NameId::NONE),
+        }
+    }
 }
 
 /// A head that this thread has used, found by the address of the router's own string.
 struct Recent {
-    table: usize,
+    heads: u64,
     route: (usize, usize),
-    head: Arc<Head>,
+    head: HeadId,
 }
 
 thread_local! {
@@ -69,43 +128,56 @@ thread_local! {
 }
 
 impl Heads {
-    pub(crate) fn get(&self, route: &str) -> Arc<Head> {
-        let table = Arc::as_ptr(&self.table).addr();
+    /// The head of a route; `metrics` name its series.
+    pub(crate) fn find(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
         let address = (route.as_ptr().addr(), route.len());
-        RECENT
-            .try_with(|recent| {
-                let mut recent = recent.borrow_mut();
-                let known = recent.iter().find(|recent| {
-                    // The string at an address may have changed, so it is compared.
-                    recent.table == table && recent.route == address && recent.head.route() == route
-                });
-                if let Some(known) = known {
-                    return Arc::clone(&known.head);
-                }
-                let head = self.find(route);
-                if recent.len() == MAX_RECENT {
-                    recent.clear();
-                }
-                recent.push(Recent {
-                    table,
-                    route: address,
-                    head: Arc::clone(&head),
-                });
-                head
-            })
-            .unwrap_or_else(|_| self.find(route))
+        let found = RECENT.try_with(|recent| {
+            let mut recent = recent.borrow_mut();
+            let known = recent.iter().find(|recent| {
+                // The string at an address may have changed, so it is compared.
+                recent.route == address
+                    && recent.heads == self.id
+                    && self.get(recent.head).route() == route
+            });
+            if let Some(known) = known {
+                return known.head;
+            }
+            let head = self.intern(route, metrics);
+            if recent.len() == MAX_RECENT {
+                recent.clear();
+            }
+            recent.push(Recent {
+                heads: self.id,
+                route: address,
+                head,
+            });
+            head
+        });
+        found.unwrap_or_else(|_| self.intern(route, metrics))
     }
 
-    fn find(&self, route: &str) -> Arc<Head> {
-        let mut table = lock(&self.table);
-        if let Some(head) = table.get(route) {
-            return Arc::clone(head);
+    pub(crate) fn get(&self, id: HeadId) -> &Head {
+        let index = usize::from(id.0);
+        self.pages
+            .get(index / PAGE)
+            .and_then(|page| page.get()?[index % PAGE].get())
+            .unwrap_or(&self.other)
+    }
+
+    fn intern(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
+        let mut ids = lock(&self.ids);
+        if let Some(id) = ids.get(route) {
+            return *id;
         }
-        let head = Arc::new(Head::new(route));
-        if table.len() < MAX_ROUTES {
-            table.insert(route.into(), Arc::clone(&head));
-        }
-        head
+        let index = ids.len();
+        let Some(page) = self.pages.get(index / PAGE).filter(|_| index < MAX_ROUTES) else {
+            return HeadId(u16::MAX);
+        };
+        let page = page.get_or_init(|| Box::new([const { OnceLock::new() }; PAGE]));
+        page[index % PAGE].get_or_init(|| Head::new(route, metrics.place(route)));
+        let id = HeadId(u16::try_from(index).unwrap_or(u16::MAX));
+        ids.insert(route.into(), id);
+        id
     }
 }
 
@@ -115,17 +187,35 @@ mod tests {
 
     #[test]
     fn a_route_has_one_head() {
-        let heads = Heads::default();
+        let (heads, metrics) = (Heads::default(), HttpServerMetrics::new());
         let route = "/a/{id}".to_owned();
-        let first = heads.get(&route);
-        assert!(Arc::ptr_eq(&first, &heads.get(&route)));
-        assert!(Arc::ptr_eq(&first, &heads.get(&route.clone())));
-        assert_eq!(heads.get("/b").route(), "/b");
+        let first = heads.find(&route, &metrics);
+        assert_eq!(first, heads.find(&route, &metrics));
+        assert_eq!(first, heads.find(&route.clone(), &metrics));
+        let other = heads.find("/b", &metrics);
+        assert_eq!(heads.get(other).route(), "/b");
     }
 
     #[test]
     fn services_do_not_share_heads() {
         let (one, two) = (Heads::default(), Heads::default());
-        assert!(!Arc::ptr_eq(&one.get("/a"), &two.get("/a")));
+        let metrics = HttpServerMetrics::new();
+        let route = "/a";
+        one.find("/first", &metrics);
+        assert_eq!(one.get(one.find(route, &metrics)).route(), route);
+        assert_eq!(two.get(two.find(route, &metrics)).route(), route);
+        assert_ne!(one.find(route, &metrics), two.find(route, &metrics));
+    }
+
+    #[test]
+    fn routes_beyond_the_bound_share_one_head_without_a_name() {
+        let (heads, metrics) = (Heads::default(), HttpServerMetrics::new());
+        for route in 0..MAX_ROUTES {
+            heads.find(&format!("/{route}"), &metrics);
+        }
+        let beyond = heads.find("/beyond", &metrics);
+        assert_eq!(heads.get(beyond).route(), "");
+        let last = format!("/{}", MAX_ROUTES - 1);
+        assert_eq!(heads.get(heads.find(&last, &metrics)).route(), last);
     }
 }

@@ -143,8 +143,10 @@ where
         let expected = if *this.head_only || has_no_body(status) {
             Some(0)
         } else {
-            let length = response.headers().get(CONTENT_LENGTH);
-            length.and_then(|length| length.to_str().ok()?.parse().ok())
+            response.body().size_hint().exact().or_else(|| {
+                let length = response.headers().get(CONTENT_LENGTH);
+                length.and_then(|length| length.to_str().ok()?.parse().ok())
+            })
         };
         Poll::Ready(Ok(
             response.map(|body| TrackedBody::new(body, span, expected))

@@ -11,8 +11,10 @@ pub(crate) mod head;
 mod layer;
 mod middleware;
 mod origin;
+mod scan;
 pub(crate) mod semconv;
 mod server;
+mod traceresponse;
 mod url;
 
 pub use body::TrackedBody;

@@ -1,9 +1,9 @@
 //! Where a request came from and what it asked for, seen through proxies.
 
+use super::scan::Scan;
 use super::semconv::Scheme;
 use super::url::host_port;
-use http::header::{FORWARDED, HOST};
-use http::{HeaderMap, Uri};
+use http::{HeaderValue, Uri};
 
 /// The client's view of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,30 +13,23 @@ pub(super) struct Origin<'a> {
     pub(super) scheme: Option<Scheme>,
 }
 
-/// What the connection itself says.
-pub(super) fn direct<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Origin<'a> {
+/// The host and the port that the request itself names.
+pub(super) fn direct<'a>(uri: &'a Uri, scan: &Scan<'a>) -> Option<(&'a str, Option<u16>)> {
     let authority = uri.authority().map(http::uri::Authority::as_str);
-    let host = authority
-        .or_else(|| text(headers, HOST.as_str()))
-        .and_then(host_port);
-    Origin {
-        client: None,
-        host,
-        scheme: uri.scheme_str().map(Scheme::of),
-    }
+    authority.or_else(|| text(scan.host)).and_then(host_port)
 }
 
 /// What trusted proxies say about the client's connection to the first of them: `Forwarded`
 /// (RFC 7239), else `X-Forwarded-*`.
-pub(super) fn forwarded(headers: &HeaderMap) -> Origin<'_> {
-    if let Some(forwarded) = text(headers, FORWARDED.as_str()) {
+pub(super) fn forwarded<'a>(scan: &Scan<'a>) -> Origin<'a> {
+    if let Some(forwarded) = text(scan.forwarded) {
         return first_hop(forwarded);
     }
-    let first = |name| Some(text(headers, name)?.split(',').next()?.trim());
+    let first = |value| Some(text(value)?.split(',').next()?.trim());
     Origin {
-        client: first("x-forwarded-for").and_then(node),
-        host: first("x-forwarded-host").and_then(host_port),
-        scheme: first("x-forwarded-proto").and_then(scheme),
+        client: first(scan.forwarded_for).and_then(node),
+        host: first(scan.forwarded_host).and_then(host_port),
+        scheme: first(scan.forwarded_proto).and_then(scheme),
     }
 }
 
@@ -70,13 +63,14 @@ fn scheme(value: &str) -> Option<Scheme> {
     known.then(|| Scheme::of(value))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value?.to_str().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderMap;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs
@@ -94,7 +88,7 @@ mod tests {
             ),
             ("x-forwarded-for", "192.0.2.7"),
         ]);
-        let origin = forwarded(&headers);
+        let origin = forwarded(&Scan::of(&headers));
         assert_eq!(origin.client, Some("2001:db8::1"));
         assert_eq!(origin.host, Some(("shop.example", None)));
         assert_eq!(origin.scheme, Some(Scheme::Https));
@@ -110,25 +104,20 @@ mod tests {
             ("_hidden", None),
             ("", None),
         ] {
-            assert_eq!(
-                forwarded(&headers(&[("x-forwarded-for", value)])).client,
-                client
-            );
+            let headers = headers(&[("x-forwarded-for", value)]);
+            assert_eq!(forwarded(&Scan::of(&headers)).client, client);
         }
-        assert_eq!(
-            forwarded(&headers(&[("x-forwarded-proto", "gopher")])).scheme,
-            None
-        );
+        let headers = headers(&[("x-forwarded-proto", "gopher")]);
+        assert_eq!(forwarded(&Scan::of(&headers)).scheme, None);
     }
 
     #[test]
     fn the_request_s_own_authority_comes_before_the_host_header() {
         let headers = headers(&[("host", "b:1")]);
+        let scan = Scan::of(&headers);
         let uri = Uri::from_static("http://a/x");
-        assert_eq!(direct(&uri, &headers).host, Some(("a", None)));
-        assert_eq!(
-            direct(&Uri::from_static("/x"), &headers).host,
-            Some(("b", Some(1)))
-        );
+        assert_eq!(direct(&uri, &scan), Some(("a", None)));
+        let uri = Uri::from_static("/x");
+        assert_eq!(direct(&uri, &scan), Some(("b", Some(1))));
     }
 }

@@ -33,11 +33,19 @@ impl Method {
     ];
 
     pub(crate) fn of(method: &http::Method) -> Method {
-        Method::ALL[..Method::Other as usize]
-            .iter()
-            .copied()
-            .find(|known| known.as_str() == method.as_str())
-            .unwrap_or(Method::Other)
+        match *method {
+            http::Method::GET => Method::Get,
+            http::Method::POST => Method::Post,
+            http::Method::PUT => Method::Put,
+            http::Method::DELETE => Method::Delete,
+            http::Method::HEAD => Method::Head,
+            http::Method::PATCH => Method::Patch,
+            http::Method::OPTIONS => Method::Options,
+            http::Method::CONNECT => Method::Connect,
+            http::Method::TRACE => Method::Trace,
+            _ if method.as_str() == "QUERY" => Method::Query,
+            _ => Method::Other,
+        }
     }
 
     /// The attribute's value.
@@ -75,6 +83,8 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
+    pub(crate) const ALL: [Scheme; 2] = [Scheme::Http, Scheme::Https];
+
     pub(crate) fn of(scheme: &str) -> Scheme {
         if scheme.eq_ignore_ascii_case("https") {
             Scheme::Https
@@ -109,6 +119,13 @@ pub(crate) enum Version {
 }
 
 impl Version {
+    pub(crate) const ALL: [Version; 4] = [
+        Version::Http10,
+        Version::Http11,
+        Version::Http2,
+        Version::Http3,
+    ];
+
     pub(crate) fn of(version: http::Version) -> Version {
         match version {
             http::Version::HTTP_09 | http::Version::HTTP_10 => Version::Http10,

@@ -2,11 +2,13 @@
 
 use super::client::{ClientRequest, ClientSpan};
 use super::edge::Edge;
-use super::head::Head;
+use super::head::HeadId;
 use super::semconv::{self, Method, Scheme, Version};
+use super::traceresponse;
+use crate::clock;
 use crate::context::current::{Current, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
-use crate::metrics::ServerLabels;
+use crate::metrics::{Exemplar, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use http::{HeaderValue, StatusCode};
@@ -21,15 +23,21 @@ pub struct ServerSpan {
     scoped: Scoped,
     parent: Parent,
     start: Instant,
-    head: Arc<Head>,
-    method: Method,
-    scheme: Scheme,
-    version: Version,
+    form: Form,
     /// Encoded; `None` when nothing is recorded.
     attributes: Option<Attributes>,
     /// 0 until known.
     status: u16,
     error: Option<&'static str>,
+}
+
+/// What a request has in common with others, from closed sets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) head: HeadId,
+    pub(super) method: Method,
+    pub(super) scheme: Scheme,
+    pub(super) version: Version,
 }
 
 /// Makes a span current on this thread until it is dropped: for one poll.
@@ -42,22 +50,16 @@ impl ServerSpan {
     pub(super) fn new(
         current: Current,
         parent: Parent,
-        head: Arc<Head>,
-        method: Method,
-        scheme: Scheme,
-        version: Version,
+        form: Form,
         attributes: Option<Attributes>,
     ) -> ServerSpan {
-        current.core.metrics.server.active(method, scheme, 1);
+        current.core.metrics.server.begin(form.method, form.scheme);
         let otel = current.to_otel();
         ServerSpan {
             scoped: Scoped::new(current, otel),
             parent,
             start: Instant::now(),
-            head,
-            method,
-            scheme,
-            version,
+            form,
             attributes,
             status: 0,
             error: None,
@@ -81,7 +83,7 @@ impl ServerSpan {
 
     /// The template that matched, if it was not known at the start.
     pub fn set_route(&mut self, route: &str) {
-        self.head = self.scoped.current().core.heads.get(route);
+        self.form.head = self.scoped.current().core.head(route);
     }
 
     /// Says what went wrong, in a word from a closed set (`error.type`); the span's status becomes
@@ -100,9 +102,7 @@ impl ServerSpan {
     /// The value of the `traceresponse` header, `00-<trace id>-<span id>-<flags>`.
     #[must_use]
     pub fn traceresponse(&self) -> HeaderValue {
-        // Hexadecimal digits and dashes are always a valid value.
-        HeaderValue::from_bytes(&traceparent(&self.context()))
-            .unwrap_or(HeaderValue::from_static(""))
+        traceresponse::value(&traceparent(&self.context()))
     }
 
     /// The head of the answer is known; the span goes on until its body is sent.
@@ -135,24 +135,34 @@ impl ServerSpan {
             (None, 500..) => std::str::from_utf8(&digits).ok(),
             _ => None,
         };
-        let core = &self.scoped.current().core;
+        let current = self.scoped.current();
+        let core = &current.core;
+        let Form {
+            head,
+            method,
+            scheme,
+            version,
+        } = self.form;
+        let head = core.heads.get(head);
         let labels = ServerLabels {
-            route: self.head.route(),
-            method: self.method,
+            route: head.place(),
+            method,
             status: self.status,
-            version: self.version,
-            scheme: self.scheme,
+            version,
+            scheme,
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
-        let exemplar = self
-            .attributes
-            .is_some()
-            .then(|| self.scoped.current().span_context());
-        core.metrics.server.active(self.method, self.scheme, -1);
-        core.metrics
-            .server
-            .record(labels, duration.as_secs_f64(), exemplar.as_ref());
+        let seconds = duration.as_secs_f64();
+        let end = clock::wall(end);
+        let exemplar = self.attributes.as_ref().map(|_| Exemplar {
+            trace_id: current.trace_id.0,
+            span_id: current.span_id.0,
+            value: seconds,
+            at_nanos: end,
+        });
+        let metrics = &core.metrics.server;
+        metrics.record(&labels, seconds, exemplar.as_ref());
         let Some(mut attributes) = self.attributes.take() else {
             return;
         };
@@ -164,8 +174,8 @@ impl ServerSpan {
             attributes.push(core.limits(), "error.type", error);
         }
         core.record(|out| {
-            encode::opening(out, self.scoped.current(), self.parent, end, duration);
-            out.extend_from_slice(self.head.encoded(self.method));
+            encode::opening(out, current, self.parent, end, duration);
+            out.extend_from_slice(head.encoded(method, scheme, version, core.limits()));
             attributes.finish(out);
             if error.is_some() {
                 encode::error_status(out, "");

@@ -7,14 +7,12 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::active::{Active, ActiveCounter};
 use super::exemplar::Exemplar;
 use super::family::{Data, Description, Kind, Labels as Attributes, Snapshot};
-use super::labels::{self, Key, METHODS, NameCache, NameId, Names, SCHEMES, VERSIONS};
+use super::labels::{Key, METHODS, NameCache, NameId, Names, SCHEMES, VERSIONS};
 use super::series::{Instrument, Recorders};
-use crate::context::SpanContext;
 use crate::http::semconv::{Method, Scheme, Version};
 
 /// Routes of one service. Templates are declared by the service, not by its callers, but
@@ -30,8 +28,8 @@ const ABSENT: u8 = u8::MAX;
 /// What one finished server request is counted under.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServerLabels<'a> {
-    /// Empty when no route matched.
-    pub(crate) route: &'a str,
+    /// As [`HttpServerMetrics::place`] gave it.
+    pub(crate) route: NameId,
     pub(crate) method: Method,
     /// 0 when the request ended before its answer had a status.
     pub(crate) status: u16,
@@ -86,35 +84,6 @@ thread_local! {
     static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The labels of one measurement, before they are looked up.
-struct Labels<'a> {
-    place: (&'a str, u16),
-    status: u16,
-    method: Method,
-    scheme: Option<Scheme>,
-    version: Option<Version>,
-    error_type: Option<&'a str>,
-}
-
-impl Labels<'_> {
-    fn key(&self, shared: &Instruments, places: &mut NameCache, errors: &mut NameCache) -> Key {
-        let (text, port) = self.place;
-        let error = errors.find(&shared.errors, self.error_type.unwrap_or_default(), 0);
-        Key {
-            place: places.find(&shared.places, text, port),
-            status: self.status,
-            method: labels::method(self.method.as_str()),
-            scheme: self
-                .scheme
-                .map_or(ABSENT, |scheme| labels::scheme(scheme.as_str())),
-            version: self
-                .version
-                .map_or(ABSENT, |version| labels::version(version.as_str())),
-            error: error.small(),
-        }
-    }
-}
-
 impl Instruments {
     fn new(max_places: u16) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -154,31 +123,33 @@ impl Instruments {
             .unwrap_or(false)
     }
 
-    fn record(self: &Arc<Self>, labels: &Labels<'_>, seconds: f64, span: Option<&SpanContext>) {
-        let exemplar = span.map(|span| Exemplar {
-            trace_id: span.trace_id.0,
-            span_id: span.span_id.0,
-            value: seconds,
-            at_nanos: now_nanos(),
-        });
-        let exemplar = exemplar.as_ref();
+    fn error(&self, known: &mut NameCache, error_type: Option<&str>) -> u8 {
+        error_type.map_or(0, |error| known.find(&self.errors, error, 0).small())
+    }
+
+    /// Counts one measurement; `key` finds its series with the thread's own memory of names.
+    fn record(
+        self: &Arc<Self>,
+        key: impl Fn(&mut NameCache, &mut NameCache) -> Key,
+        seconds: f64,
+        exemplar: Option<&Exemplar>,
+        active: Option<(Method, Scheme)>,
+    ) {
         let recorded = self.with_local(|local| {
-            let key = labels.key(self, &mut local.places, &mut local.errors);
+            let key = key(&mut local.places, &mut local.errors);
             local
                 .durations
                 .record(&self.durations, key, seconds, exemplar);
+            if let Some((method, scheme)) = active {
+                local.active.add(method as u8, scheme as u8, -1);
+            }
         });
         if !recorded {
-            let key = labels.key(self, &mut NameCache::default(), &mut NameCache::default());
+            let key = key(&mut NameCache::default(), &mut NameCache::default());
             self.durations.record_shared(key, seconds, exemplar);
-        }
-    }
-
-    fn active(self: &Arc<Self>, method: Method, scheme: Scheme, delta: i64) {
-        let method = labels::method(method.as_str());
-        let scheme = labels::scheme(scheme.as_str());
-        if !self.with_local(|local| local.active.add(method, scheme, delta)) {
-            self.active.add_shared(method, scheme, delta);
+            if let Some((method, scheme)) = active {
+                self.active.add_shared(method as u8, scheme as u8, -1);
+            }
         }
     }
 
@@ -224,27 +195,39 @@ impl HttpServerMetrics {
         Self(Instruments::new(MAX_ROUTES))
     }
 
-    /// Counts one finished request; `exemplar` is the span, when it was sampled.
-    pub(crate) fn record(
-        &self,
-        labels: ServerLabels<'_>,
-        seconds: f64,
-        exemplar: Option<&SpanContext>,
-    ) {
-        let labels = Labels {
-            place: (labels.route, 0),
-            status: labels.status,
-            method: labels.method,
-            scheme: Some(labels.scheme),
-            version: Some(labels.version),
-            error_type: labels.error_type,
-        };
-        self.0.record(&labels, seconds, exemplar);
+    /// The route as a label. Empty when no route matched.
+    pub(crate) fn place(&self, route: &str) -> NameId {
+        NameCache::default().find(&self.0.places, route, 0)
     }
 
-    /// +1 when a request starts, -1 when it ends, maybe on another thread.
-    pub(crate) fn active(&self, method: Method, scheme: Scheme, delta: i64) {
-        self.0.active(method, scheme, delta);
+    /// A request has come in. It ends with [`record`](Self::record), maybe on another thread.
+    pub(crate) fn begin(&self, method: Method, scheme: Scheme) {
+        let (method, scheme) = (method as u8, scheme as u8);
+        if !self
+            .0
+            .with_local(|local| local.active.add(method, scheme, 1))
+        {
+            self.0.active.add_shared(method, scheme, 1);
+        }
+    }
+
+    /// Counts one finished request; `exemplar` is of its span, when it was sampled.
+    pub(crate) fn record(
+        &self,
+        labels: &ServerLabels<'_>,
+        seconds: f64,
+        exemplar: Option<&Exemplar>,
+    ) {
+        let key = |_: &mut NameCache, errors: &mut NameCache| Key {
+            place: labels.route,
+            status: labels.status,
+            method: labels.method as u8,
+            scheme: labels.scheme as u8,
+            version: labels.version as u8,
+            error: self.0.error(errors, labels.error_type),
+        };
+        let ended = Some((labels.method, labels.scheme));
+        self.0.record(key, seconds, exemplar, ended);
     }
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
@@ -277,22 +260,22 @@ impl HttpClientMetrics {
         Self(Instruments::new(MAX_PEERS))
     }
 
-    /// Counts one finished request; `exemplar` is the span, when it was sampled.
+    /// Counts one finished request; `exemplar` is of its span, when it was sampled.
     pub(crate) fn record(
         &self,
-        labels: ClientLabels<'_>,
+        labels: &ClientLabels<'_>,
         seconds: f64,
-        exemplar: Option<&SpanContext>,
+        exemplar: Option<&Exemplar>,
     ) {
-        let labels = Labels {
-            place: (labels.server_address, labels.server_port),
+        let key = |peers: &mut NameCache, errors: &mut NameCache| Key {
+            place: peers.find(&self.0.places, labels.server_address, labels.server_port),
             status: labels.status,
-            method: labels.method,
-            scheme: None,
-            version: None,
-            error_type: labels.error_type,
+            method: labels.method as u8,
+            scheme: ABSENT,
+            version: ABSENT,
+            error: self.0.error(errors, labels.error_type),
         };
-        self.0.record(&labels, seconds, exemplar);
+        self.0.record(key, seconds, exemplar, None);
     }
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
@@ -303,11 +286,4 @@ impl HttpClientMetrics {
             ["server.address", "server.port"],
         );
     }
-}
-
-fn now_nanos() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

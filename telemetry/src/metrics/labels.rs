@@ -12,7 +12,8 @@ use crate::sync::lock;
 /// conventions have it for methods and error types.
 pub(crate) const OTHER: &str = "_OTHER";
 
-/// The methods that the semantic conventions know; the last stands for all others.
+/// The methods that the semantic conventions know; the last stands for all others. In the order of
+/// the type [`Method`](crate::http::semconv::Method), as the other lists are of theirs.
 pub(crate) const METHODS: [&str; 11] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", OTHER,
 ];
@@ -20,30 +21,8 @@ pub(crate) const METHODS: [&str; 11] = [
 /// `url.scheme`.
 pub(crate) const SCHEMES: [&str; 2] = ["http", "https"];
 
-/// `network.protocol.version`; the empty one is left out of the labels.
-pub(crate) const VERSIONS: [&str; 6] = ["0.9", "1.0", "1.1", "2", "3", ""];
-
-/// Index into [`METHODS`].
-pub(crate) fn method(name: &str) -> u8 {
-    position(&METHODS, name)
-}
-
-/// Index into [`SCHEMES`]; what is not `https` counts as `http`.
-pub(crate) fn scheme(name: &str) -> u8 {
-    u8::from(name == "https")
-}
-
-/// Index into [`VERSIONS`].
-pub(crate) fn version(name: &str) -> u8 {
-    position(&VERSIONS, name)
-}
-
-/// Where `name` stands in the list, or the last place.
-fn position(list: &[&str], name: &str) -> u8 {
-    list.iter()
-        .position(|known| *known == name)
-        .unwrap_or(list.len() - 1) as u8
-}
+/// `network.protocol.version`.
+pub(crate) const VERSIONS: [&str; 4] = ["1.0", "1.1", "2", "3"];
 
 /// The labels of one series of a duration histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,12 +173,13 @@ impl NameCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::semconv::{Method, Scheme, Version};
 
     #[test]
-    fn unknown_methods_share_one_value() {
-        assert_eq!(METHODS[usize::from(method("PATCH"))], "PATCH");
-        assert_eq!(METHODS[usize::from(method("patch"))], OTHER);
-        assert_eq!(METHODS[usize::from(method("EVIL1"))], OTHER);
+    fn the_lists_are_in_the_order_of_their_types() {
+        assert_eq!(Method::ALL.map(Method::as_str), METHODS);
+        assert_eq!(Scheme::ALL.map(Scheme::as_str), SCHEMES);
+        assert_eq!(Version::ALL.map(Version::as_str), VERSIONS);
     }
 
     #[test]

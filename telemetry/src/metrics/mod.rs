@@ -20,7 +20,9 @@ mod registry;
 mod series;
 mod text;
 
+pub(crate) use self::exemplar::Exemplar;
 pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
+pub(crate) use self::labels::NameId;
 
 use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
 use self::process::Process;

@@ -27,6 +27,14 @@ impl Attributes {
         }
     }
 
+    /// As [`take`](Self::take), when the span has some attributes from elsewhere.
+    pub(crate) fn after(count: u32) -> Attributes {
+        Attributes {
+            count,
+            ..Attributes::take()
+        }
+    }
+
     /// Adds an attribute whose key is not there yet: one that this crate writes once.
     #[inline]
     pub(crate) fn push(&mut self, limits: &Limits, key: &str, value: impl Attribute) {

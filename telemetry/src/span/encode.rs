@@ -2,10 +2,9 @@
 //! [`Span`](https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto).
 
 use super::proto;
-use crate::clock;
 use crate::context::current::Current;
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The tag of an attribute within a span.
 pub(crate) const ATTRIBUTE: u8 = 0x4a;
@@ -37,12 +36,12 @@ impl Parent {
     };
 }
 
-/// Ids and times of a span that ends now.
+/// Ids and times of a span that ended at `end`, in nanoseconds since the Unix epoch.
 pub(crate) fn opening(
     out: &mut Vec<u8>,
     span: &Current,
     parent: Parent,
-    end: Instant,
+    end: u64,
     duration: Duration,
 ) {
     let carried = span.carried.as_ref();
@@ -56,7 +55,6 @@ pub(crate) fn opening(
         span.flags,
     );
     // The start is taken from the end, so that a correction of the clock never turns time around.
-    let end = clock::wall(end);
     let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     times(out, end.saturating_sub(nanos), end);
 }

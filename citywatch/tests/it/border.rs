@@ -107,7 +107,7 @@ fn every_package_is_known_here() {
     let known: BTreeSet<_> = SERVICES
         .iter()
         .chain(&FOUNDATION)
-        .chain(&["citywatch-observatory", "citywatch"])
+        .chain(&["citywatch-observatory", "citywatch", "citywatch-benches"])
         .map(|name| (*name).to_owned())
         .collect();
     let found: BTreeSet<_> = workspace().ours.into_keys().collect();
@@ -158,6 +158,10 @@ fn only_citywatch_depends_on_services() {
         assert!(
             name == "citywatch" || services.is_empty(),
             "{name} depends on {services:?}"
+        );
+        assert!(
+            !needs.contains("citywatch-benches"),
+            "{name} depends on what measures it"
         );
     }
 }

@@ -51,7 +51,7 @@ pub use context::{Baggage, SpanContext};
 pub use counts::{DropReason, ShutdownReport, SpanCounts};
 pub use export::Exporter;
 pub use http::{ClientMiddleware, Edge, ServerLayer};
-pub use log::{FilterError, Format, LineWriter};
+pub use log::{FilterError, Format, LineWriter, RepeatLimit};
 pub use metrics::MetricsPage;
 pub use service::Service;
 pub use settings::Settings;

@@ -1,7 +1,7 @@
 //! The process's `tracing` subscriber, the one thing that is global: shared by all services of the
 //! process.
 
-use crate::log::{self, FilterHandle};
+use crate::log;
 use crate::settings::Settings;
 use crate::sync::lock;
 use crate::telemetry::InitError;
@@ -10,13 +10,13 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
 /// Installs the subscriber, or finds the one that an earlier call has installed.
-pub(crate) fn install(settings: &Settings, service: &str) -> Result<FilterHandle, InitError> {
-    static INSTALLED: Mutex<Option<FilterHandle>> = Mutex::new(None);
+pub(crate) fn install(settings: &Settings, service: &str) -> Result<log::Handle, InitError> {
+    static INSTALLED: Mutex<Option<log::Handle>> = Mutex::new(None);
     let mut installed = lock(&INSTALLED);
     if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
-    let (lines, handle) = log::layer(settings.log_format, &settings.log_filter, service)?;
+    let (lines, handle) = log::layer(settings, service)?;
     let subscriber = Registry::default().with(crate::child::layer()).with(lines);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| InitError::Subscriber)?;
     *installed = Some(handle.clone());

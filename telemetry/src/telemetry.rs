@@ -9,7 +9,7 @@ use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::export::{self, Exporter};
 use crate::http::{ClientMiddleware, Edge, ServerLayer};
-use crate::log::{self, FilterError, FilterHandle, Format};
+use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Metrics, MetricsPage};
 use crate::otlp_api::OtlpApi;
 use crate::service::{self, Service};
@@ -91,6 +91,13 @@ impl Builder {
         self
     }
 
+    /// How often one place in the code may log at `WARN` or `ERROR`; `None` for without end.
+    #[must_use]
+    pub fn log_repeats(mut self, limit: Option<RepeatLimit>) -> Builder {
+        self.settings.log_repeats = limit;
+        self
+    }
+
     /// Leaves the process's `tracing` subscriber alone: no log lines, no spans of
     /// `#[tracing::instrument]`, unless [`layer`](crate::layer) is used.
     #[must_use]
@@ -121,7 +128,7 @@ impl Builder {
             let Some(otlp) = otlp else { continue };
             supported(otlp, otlp.protocol == Protocol::HttpProtobuf)?;
         }
-        let filter = if subscriber {
+        let log = if subscriber {
             Some(subscriber::install(&settings, service.name())?)
         } else {
             None
@@ -161,7 +168,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 core,
                 way,
-                filter,
+                log,
                 tracer_provider,
                 otlp_api,
             }),
@@ -189,7 +196,7 @@ pub struct Telemetry {
 struct Inner {
     core: Arc<Core>,
     way: Way,
-    filter: Option<FilterHandle>,
+    log: Option<log::Handle>,
     tracer_provider: SdkTracerProvider,
     otlp_api: OtlpApi,
 }
@@ -274,9 +281,9 @@ impl Telemetry {
     /// If the directives are not understood; the old ones stay.
     pub fn set_log_filter(&self, directives: &str) -> Result<(), FilterError> {
         self.inner
-            .filter
+            .log
             .as_ref()
-            .map_or(Ok(()), |filter| filter.set(directives))
+            .map_or(Ok(()), |log| log.set_filter(directives))
     }
 
     /// What became of every span so far.
@@ -306,11 +313,18 @@ impl Telemetry {
 
     /// Sends what waits, and returns once that is done or one attempt has failed.
     pub async fn flush(&self) {
+        self.sum_up_log();
         let spool = &self.inner.core.spool;
         match &self.inner.way {
             Way::Thread => spool.flush().await,
             Way::Memory(deliveries) => spool.deliver_to(deliveries),
             Way::Nowhere => {}
+        }
+    }
+
+    fn sum_up_log(&self) {
+        if let Some(log) = &self.inner.log {
+            log.sum_up();
         }
     }
 
@@ -330,6 +344,7 @@ impl Telemetry {
             spool.give_up();
         };
         tokio::join!(spans, self.inner.otlp_api.shutdown(deadline));
+        self.sum_up_log();
         // Last, for whatever the others had to say. It has a moment even when they took all.
         let left = deadline.saturating_sub(begun.elapsed());
         log::flush_stdout(left.max(Duration::from_millis(50))).await;

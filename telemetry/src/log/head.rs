@@ -37,3 +37,9 @@ pub(super) fn ids() -> Option<(TraceId, SpanId)> {
         None => current::with_current(|current| (current.trace_id, current.span_id)),
     }
 }
+
+/// Writes what did not come by an event.
+pub(super) trait Members {
+    fn text(&mut self, name: &str, value: &str);
+    fn number(&mut self, name: &str, value: u64);
+}

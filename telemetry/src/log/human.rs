@@ -7,7 +7,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use super::error::Causes;
-use super::head::Head;
+use super::head::{Head, Members};
 use super::text;
 use crate::context::TraceId;
 
@@ -75,27 +75,37 @@ impl Fields<'_> {
         }
     }
 
-    fn value(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    fn value(&mut self, name: &str, value: fmt::Arguments<'_>) {
         self.line.push(b' ');
-        if field.name() != "message" {
-            text::terminal_str(self.line, field.name());
+        if name != "message" {
+            text::terminal_str(self.line, name);
             self.line.push(b'=');
         }
         text::terminal(self.line, value);
     }
 }
 
+impl Members for Fields<'_> {
+    fn text(&mut self, name: &str, value: &str) {
+        self.value(name, format_args!("{value}"));
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.value(name, format_args!("{value}"));
+    }
+}
+
 impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.value(field, format_args!("{value}"));
+        self.value(field.name(), format_args!("{value}"));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.value(field, format_args!("{}", Causes(value)));
+        self.value(field.name(), format_args!("{}", Causes(value)));
     }
 
     /// Numbers and booleans too.
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.value(field, format_args!("{value:?}"));
+        self.value(field.name(), format_args!("{value:?}"));
     }
 }

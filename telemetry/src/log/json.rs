@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use tracing::field::{Field, Visit};
 
 use super::error::Causes;
-use super::head::Head;
+use super::head::{Head, Members};
 use super::text;
 
 /// A field that has the name of a member that every line has goes under this plus its name.
@@ -52,9 +52,9 @@ impl Fields<'_> {
         self.line.extend_from_slice(b"}\n");
     }
 
-    fn name(&mut self, field: &Field) {
+    fn name(&mut self, name: &str) {
         self.line.extend_from_slice(b",\"");
-        match field.name() {
+        match name {
             // Only the first: a member stands once.
             "message" if !self.has_message => self.has_message = true,
             "timestamp" | "level" | "target" | "message" | "service" | "trace_id" | "span_id" => {
@@ -62,65 +62,79 @@ impl Fields<'_> {
             }
             _ => {}
         }
-        text::json_str(self.line, field.name());
+        text::json_str(self.line, name);
         self.line.extend_from_slice(b"\":");
     }
 
-    fn quoted(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) {
-        self.name(field);
+    fn quoted(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.name(name);
         self.line.push(b'"');
         write(self.line);
         self.line.push(b'"');
     }
 }
 
+impl Members for Fields<'_> {
+    fn text(&mut self, name: &str, value: &str) {
+        self.quoted(name, |line| text::json_str(line, value));
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.name(name);
+        text::integer(self.line, value);
+    }
+}
+
 impl Visit for Fields<'_> {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.name(field);
+        self.name(field.name());
         text::integer(self.line, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.name(field);
-        text::integer(self.line, value);
+        self.number(field.name(), value);
     }
 
     // 128 bits as strings: parsers read numbers into 64.
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.quoted(field, |line| text::integer(line, value));
+        self.quoted(field.name(), |line| text::integer(line, value));
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.quoted(field, |line| text::integer(line, value));
+        self.quoted(field.name(), |line| text::integer(line, value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         if value.is_finite() {
-            self.name(field);
+            self.name(field.name());
             text::json(self.line, format_args!("{value:?}"));
         } else {
             // JSON has no such numbers.
-            self.quoted(field, |line| text::json(line, format_args!("{value}")));
+            self.quoted(field.name(), |line| {
+                text::json(line, format_args!("{value}"));
+            });
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.name(field);
+        self.name(field.name());
         let word: &[u8] = if value { b"true" } else { b"false" };
         self.line.extend_from_slice(word);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.quoted(field, |line| text::json_str(line, value));
+        self.text(field.name(), value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.quoted(field, |line| {
+        self.quoted(field.name(), |line| {
             text::json(line, format_args!("{}", Causes(value)));
         });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.quoted(field, |line| text::json(line, format_args!("{value:?}")));
+        self.quoted(field.name(), |line| {
+            text::json(line, format_args!("{value:?}"));
+        });
     }
 }

@@ -9,23 +9,30 @@ mod human;
 mod json;
 mod layer;
 mod lines;
+mod output;
+mod repeats;
 #[cfg(test)]
 mod tests;
 mod text;
 mod time;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 pub use self::filter::FilterError;
-pub(crate) use self::filter::FilterHandle;
-use self::filter::LiveFilter;
+use self::filter::{FilterHandle, LiveFilter};
 pub use self::lines::LineWriter;
+use self::output::Output;
+pub use self::repeats::RepeatLimit;
+use self::repeats::Repeats;
+pub(crate) use self::repeats::suppressed;
 pub(crate) use self::text::{escape_json, hex};
 pub use self::time::{Timestamp, rfc3339};
+use crate::settings::Settings;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,18 +44,36 @@ pub enum Format {
     Human,
 }
 
+/// What can be done with a log that runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle {
+    filter: FilterHandle,
+    output: Arc<Output>,
+}
+
+impl Handle {
+    /// Replaces the filter for all services of the process.
+    pub(crate) fn set_filter(&self, directives: &str) -> Result<(), FilterError> {
+        self.filter.set(directives)
+    }
+
+    /// Sums up the lines that were left out as repeats.
+    pub(crate) fn sum_up(&self) {
+        self.output.sum_up();
+    }
+}
+
 /// The log layer for lines on stdout. `service` names lines outside any request; inside one, the
 /// service of the current context is named.
 pub(crate) fn layer<S>(
-    format: Format,
-    directives: &str,
+    settings: &Settings,
     service: &str,
-) -> Result<(impl Layer<S> + Send + Sync + 'static, FilterHandle), FilterError>
+) -> Result<(impl Layer<S> + Send + Sync + 'static, Handle), FilterError>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    layer_to(LineWriter::stdout(), format, directives, service, colours)
+    layer_to(LineWriter::stdout(), settings, service, colours)
 }
 
 /// Waits for the lines on their way to stdout without blocking the runtime, at most for `timeout`.
@@ -68,20 +93,23 @@ pub(crate) async fn flush_stdout(timeout: Duration) {
 /// The same layer with any sink.
 fn layer_to<S>(
     lines: LineWriter,
-    format: Format,
-    directives: &str,
+    settings: &Settings,
     service: &str,
     colours: bool,
-) -> Result<(impl Layer<S> + Send + Sync + 'static, FilterHandle), FilterError>
+) -> Result<(impl Layer<S> + Send + Sync + 'static, Handle), FilterError>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let (filter, handle) = LiveFilter::new(directives)?;
-    let layer = layer::LogLayer {
-        format,
+    let (live, filter) = LiveFilter::new(&settings.log_filter)?;
+    let output = Arc::new(Output {
+        format: settings.log_format,
         lines,
         service: service.into(),
         colours,
+        repeats: settings.log_repeats.map(Repeats::new),
+    });
+    let layer = layer::LogLayer {
+        output: Arc::clone(&output),
     };
-    Ok((layer.with_filter(filter), handle))
+    Ok((layer.with_filter(live), Handle { filter, output }))
 }

@@ -5,17 +5,37 @@ use crate::{Service, Telemetry};
 use serde_json::Value;
 use std::fmt;
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tracing::{Dispatch, debug, error, info, warn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+struct Sink(Arc<(Mutex<Vec<u8>>, Condvar)>);
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn wait_until(&self, done: impl Fn(&str) -> bool) {
+        let (text, more) = &*self.0;
+        let waiting = |text: &mut Vec<u8>| !done(std::str::from_utf8(text).unwrap());
+        let (text, out_of_time) = more
+            .wait_timeout_while(text.lock().unwrap(), Duration::from_secs(30), waiting)
+            .unwrap();
+        assert!(
+            !out_of_time.timed_out(),
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
+    }
+}
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.1.notify_all();
         Ok(bytes.len())
     }
 
@@ -37,21 +57,20 @@ struct Log {
 
 impl Log {
     fn new(format: Format, directives: &str) -> Log {
-        Log::with(format, directives, |lines| {
+        Log::with(&settings(format, directives), |lines| {
             Dispatch::new(Registry::default().with(lines))
         })
     }
 
     /// The layer that writes lines, in a subscriber made by `subscriber`.
     fn with(
-        format: Format,
-        directives: &str,
+        settings: &Settings,
         subscriber: impl FnOnce(Box<dyn Layer<Registry> + Send + Sync>) -> Dispatch,
     ) -> Log {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let sink = Sink::default();
         let lines = LineWriter::new(sink.clone(), 1024 * 1024);
-        let (layer, _) = layer_to(lines.clone(), format, directives, "city", true).unwrap();
+        let (layer, _) = layer_to(lines.clone(), settings, "city", true).unwrap();
         Log {
             sink,
             lines,
@@ -61,10 +80,10 @@ impl Log {
     }
 
     fn text_of(&self, log: impl FnOnce()) -> String {
-        self.sink.0.lock().unwrap().clear();
+        self.sink.0.0.lock().unwrap().clear();
         tracing::dispatcher::with_default(&self.dispatch, log);
         assert!(self.lines.flush(Duration::from_secs(30)));
-        String::from_utf8(self.sink.0.lock().unwrap().clone()).unwrap()
+        self.sink.text()
     }
 
     fn lines_of(&self, log: impl FnOnce()) -> Vec<Value> {
@@ -72,6 +91,14 @@ impl Log {
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
+    }
+}
+
+fn settings(format: Format, directives: &str) -> Settings {
+    Settings {
+        log_format: format,
+        log_filter: directives.to_owned(),
+        ..Settings::default()
     }
 }
 
@@ -238,7 +265,7 @@ fn spans_of_the_opentelemetry_api_put_their_ids_on_lines() {
 
 #[test]
 fn spans_of_tracing_put_their_ids_on_lines() {
-    let log = Log::with(Format::Json, "info", |lines| {
+    let log = Log::with(&settings(Format::Json, "info"), |lines| {
         Dispatch::new(Registry::default().with(lines).with(crate::layer()))
     });
     let orders = telemetry("orders");
@@ -340,4 +367,64 @@ fn people_get_a_line_with_colours_and_the_trace() {
             module_path!()
         )
     );
+}
+
+/// A log whose places may write two lines in each window.
+fn limited(window: Duration) -> Log {
+    let limit = RepeatLimit { lines: 2, window };
+    let settings = Settings {
+        log_repeats: Some(limit),
+        ..settings(Format::Json, "info")
+    };
+    Log::with(&settings, |lines| {
+        Dispatch::new(Registry::default().with(lines))
+    })
+}
+
+#[test]
+fn a_storm_is_cut_short_and_summed_up() {
+    let mut log = limited(Duration::from_secs(3600));
+    let before = suppressed();
+    let lines = log.lines_of(|| {
+        for n in 0..10 {
+            warn!(n, "the database is away");
+            info!(n, "not limited");
+        }
+        error!("another place");
+    });
+    assert_eq!(lines.len(), 2 + 10 + 1);
+    assert!(suppressed() >= before + 8);
+    // The subscriber goes: nothing is left out silently.
+    log.dispatch = Dispatch::none();
+    let lines = log.lines_of(|| {});
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        (&lines[0]["suppressed"], &lines[0]["level"]),
+        (&8.into(), &"WARN".into())
+    );
+    assert_eq!(lines[0]["target"], module_path!());
+    assert!(
+        lines[0]["code.file.path"]
+            .as_str()
+            .unwrap()
+            .ends_with("tests.rs")
+    );
+    assert!(lines[0]["code.line.number"].is_u64());
+}
+
+#[test]
+fn a_summary_follows_when_the_window_ends() {
+    const SAID: u64 = 5;
+    let log = limited(Duration::from_millis(20));
+    tracing::dispatcher::with_default(&log.dispatch, || {
+        for _ in 0..SAID {
+            warn!("the database is away");
+        }
+    });
+    // A busy machine may spread them over several windows: each line is written or summed up.
+    log.sink.wait_until(|text| {
+        let lines = text.lines().map(serde_json::from_str::<Value>);
+        let lines = lines.map(|line| line.unwrap()["suppressed"].as_u64());
+        lines.map(|suppressed| suppressed.unwrap_or(1)).sum::<u64>() == SAID
+    });
 }

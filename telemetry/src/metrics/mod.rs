@@ -97,6 +97,15 @@ impl Metrics {
             ),
             LineWriter::stdout_dropped(),
         );
+        all.number(
+            Description::new(
+                Kind::Counter,
+                "citywatch.log.lines.suppressed",
+                "{line}",
+                "Log lines left out: one place in the code wrote too many in a short time.",
+            ),
+            crate::log::suppressed(),
+        );
         self.process.gather(&mut all);
         registry::gather(&mut all, &self.registry);
         all

@@ -14,7 +14,7 @@ mod tests;
 mod traces;
 
 use crate::context::Propagators;
-use crate::log::Format;
+use crate::log::{Format, RepeatLimit};
 use env::Environment;
 
 pub use crate::span::limits::Limits;
@@ -50,6 +50,8 @@ pub struct Settings {
     pub log_format: Format,
     /// `RUST_LOG`, in the grammar of `tracing_subscriber::EnvFilter`.
     pub log_filter: String,
+    /// How often one place in the code may log at `WARN` or `ERROR`; `None` for without end.
+    pub log_repeats: Option<RepeatLimit>,
     /// Variables with values that were not understood and are as if unset, which the specification
     /// demands for numbers and enums. Telemetry warns of each when it starts.
     pub ignored: Vec<SettingsError>,
@@ -91,6 +93,7 @@ impl Default for Settings {
             known_methods: None,
             log_format: Format::default(),
             log_filter: "info".to_owned(),
+            log_repeats: Some(RepeatLimit::default()),
             ignored: Vec::new(),
         }
     }
@@ -132,6 +135,7 @@ impl Settings {
             known_methods: known_methods(&env),
             log_format: defaults.log_format,
             log_filter: env.text("RUST_LOG").unwrap_or(defaults.log_filter),
+            log_repeats: defaults.log_repeats,
             ignored: Vec::new(),
         };
         if env.boolean("OTEL_SDK_DISABLED") {

@@ -122,3 +122,50 @@ fn the_form_for_people_is_one_line_without_colours_in_a_pipe() {
         "{line:?}"
     );
 }
+
+#[tokio::test]
+async fn child_that_storms() {
+    if !is_child() {
+        return;
+    }
+    let telemetry = service("orders", Format::Json);
+    for n in 0..250 {
+        tracing::error!(n, "the database is away");
+    }
+    telemetry.flush().await;
+    for n in 250..300 {
+        tracing::error!(n, "the pool is empty");
+    }
+    let page = telemetry.metrics_page(None).body;
+    let suppressed = page
+        .lines()
+        .find(|line| line.starts_with("citywatch_log_lines_suppressed_total "))
+        .unwrap();
+    LineWriter::stdout().write(format!("{{\"page\":{suppressed:?}}}").as_bytes());
+    telemetry.shutdown(Duration::from_secs(5)).await;
+}
+
+/// By default: 100 lines in 10 seconds. Were the machine so slow that this takes longer, every
+/// line would still be written or summed up.
+#[test]
+fn a_storm_costs_its_first_lines_and_a_sum() {
+    let lines = json_of("logs::child_that_storms");
+    let of = |message: &str| {
+        lines
+            .iter()
+            .filter(|line| line["message"] == message)
+            .count()
+    };
+    let sums: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line["suppressed"].as_u64())
+        .collect();
+    let written = of("the database is away") as u64;
+    let summed: u64 = sums.iter().sum();
+    assert!(written >= 100, "{written}");
+    assert_eq!(written + summed, 250);
+    assert_eq!(of("the pool is empty"), 50);
+    let page = lines.iter().find_map(|line| line["page"].as_str()).unwrap();
+    let suppressed = page.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+    assert_eq!(suppressed, summed);
+}

@@ -1,0 +1,166 @@
+//! Where lines are written, by the layer and by what sums up those that were left out.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tracing::Event;
+
+use super::Format;
+use super::head::{self, Head, Members, Service};
+use super::lines::LineWriter;
+use super::repeats::{Place, Repeats, Verdict};
+use super::time::Stamp;
+use super::{human, json};
+
+/// A sink and the form of its lines.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) format: Format,
+    pub(super) lines: LineWriter,
+    /// Named on lines outside any request.
+    pub(super) service: Box<str>,
+    pub(super) colours: bool,
+    pub(super) repeats: Option<Repeats>,
+}
+
+/// What one thread uses again for each line.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    line: Vec<u8>,
+    stamp: Stamp,
+}
+
+impl Output {
+    /// Whether one more line of `place` is written now.
+    pub(super) fn admits(self: &Arc<Self>, place: Place) -> bool {
+        let Some(repeats) = &self.repeats else {
+            return true;
+        };
+        match repeats.admit(place) {
+            Verdict::Write { left_out: 0 } => true,
+            Verdict::Write { left_out } => {
+                self.summarise(place, left_out);
+                true
+            }
+            Verdict::LeaveOut { first } => {
+                if first {
+                    self.start_sweeping(repeats);
+                }
+                false
+            }
+        }
+    }
+
+    pub(super) fn event(&self, event: &Event<'_>, buffers: &mut Buffers) {
+        let Buffers { line, stamp } = buffers;
+        line.clear();
+        let metadata = event.metadata();
+        let head = Head {
+            timestamp: stamp.now(),
+            level: *metadata.level(),
+            target: metadata.target(),
+            service: Service(&self.service),
+            ids: head::ids(),
+        };
+        match self.format {
+            Format::Json => {
+                let mut fields = json::open(line, &head);
+                event.record(&mut fields);
+                fields.finish();
+            }
+            Format::Human => {
+                let mut fields = human::open(line, &head, self.colours);
+                event.record(&mut fields);
+                fields.finish();
+            }
+        }
+        self.lines.write(line);
+    }
+
+    /// Sums up what was left out, also where its window is not over yet.
+    pub(super) fn sum_up(&self) {
+        self.sweep(true);
+    }
+
+    /// Time until the next window ends of which something was left out.
+    fn sweep(&self, all: bool) -> Option<Duration> {
+        let repeats = self.repeats.as_ref()?;
+        repeats.sweep(all, |place, left_out| self.summarise(place, left_out))
+    }
+
+    fn summarise(&self, place: Place, left_out: u64) {
+        let mut line = Vec::new();
+        let head = Head {
+            timestamp: Stamp::default().now(),
+            level: *place.level(),
+            target: place.target(),
+            service: Service(&self.service),
+            ids: None,
+        };
+        match self.format {
+            Format::Json => {
+                let mut fields = json::open(&mut line, &head);
+                summary(&mut fields, place, left_out);
+                fields.finish();
+            }
+            Format::Human => {
+                let mut fields = human::open(&mut line, &head, self.colours);
+                summary(&mut fields, place, left_out);
+                fields.finish();
+            }
+        }
+        self.lines.write(&line);
+    }
+
+    /// A thread writes summaries as long as there are any to come. Without one they come with the
+    /// next line of the place, or a flush.
+    fn start_sweeping(self: &Arc<Self>, repeats: &Repeats) {
+        if repeats.sweeping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let output = Arc::downgrade(self);
+        let thread = thread::Builder::new().name("log-repeats".to_owned());
+        if thread.spawn(move || sweep_until_quiet(&output)).is_err() {
+            repeats.sweeping.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+fn sweep_until_quiet(output: &Weak<Output>) {
+    // Whoever drops it sums up.
+    while let Some(output) = output.upgrade() {
+        let Some(repeats) = &output.repeats else {
+            return;
+        };
+        let mut wait = output.sweep(false);
+        if wait.is_none() {
+            repeats.sweeping.store(false, Ordering::SeqCst);
+            // A line that was left out just now relied on this thread.
+            wait = output.sweep(false);
+            if wait.is_none() || repeats.sweeping.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
+        drop(output);
+        thread::sleep(wait.unwrap_or_default());
+    }
+}
+
+fn summary(fields: &mut impl Members, place: Place, left_out: u64) {
+    fields.text("message", "lines like those before were left out");
+    fields.number("suppressed", left_out);
+    if let Some(file) = place.file() {
+        fields.text("code.file.path", file);
+    }
+    if let Some(line) = place.line() {
+        fields.number("code.line.number", line.into());
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.sum_up();
+    }
+}

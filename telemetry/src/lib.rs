@@ -29,6 +29,7 @@
 mod child;
 mod clock;
 pub mod context;
+mod conventions;
 mod core;
 mod counts;
 mod export;
@@ -48,6 +49,7 @@ mod wire;
 
 pub use child::layer;
 pub use context::{Baggage, SpanContext};
+pub use conventions::database;
 pub use counts::{DropReason, ShutdownReport, SpanCounts};
 pub use export::Exporter;
 pub use http::{ClientMiddleware, Edge, ServerLayer};

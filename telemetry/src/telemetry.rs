@@ -122,7 +122,7 @@ impl Builder {
         let attributes = service.attributes(&settings);
         let exporter = exporter.unwrap_or_else(|| Exporter::from_settings(&settings));
         if let Exporter::Otlp(otlp) = &exporter {
-            supported(otlp, otlp.protocol != Protocol::HttpJson)?;
+            supported(otlp, true)?;
         }
         for otlp in [&settings.metrics.otlp, &settings.logs.otlp] {
             let Some(otlp) = otlp else { continue };
@@ -271,7 +271,8 @@ impl Telemetry {
     /// All metrics: OpenMetrics with exemplars or Prometheus text, as `accept` prefers.
     #[must_use]
     pub fn metrics_page(&self, accept: Option<&str>) -> MetricsPage {
-        self.inner.core.metrics.page(accept, &self.counts())
+        let reports = [self.inner.core.spool.report()];
+        self.inner.core.metrics.page(accept, &reports)
     }
 
     /// Changes at once which log lines the process writes, in the grammar of

@@ -1,13 +1,17 @@
 //! One attempt to deliver a request of any signal.
 
+use super::breaker::{Breaker, Failure, Pause};
+use super::connect::connect;
+use super::journal::{ErrorType, Journal};
+use super::json::to_json;
 use super::signal::Signal;
-use super::{grpc, http};
+use super::{grpc, http, status};
 use crate::settings::{Compression, Otlp, Protocol};
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use std::io::{self, Write as _};
-use std::time::Duration;
-use tokio::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// What the collector said.
@@ -19,6 +23,27 @@ pub(crate) enum Delivered {
     Refused,
     /// It may take them later, not before what it asks for.
     Retry { after: Option<Duration> },
+}
+
+/// The code of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Http(u16),
+    Grpc(u16),
+}
+
+impl Status {
+    /// The name of a gRPC code.
+    pub(crate) fn name(code: u16) -> &'static str {
+        status::code_name(code)
+    }
+
+    fn error_type(self) -> ErrorType {
+        match self {
+            Status::Http(code) => code.to_string().into(),
+            Status::Grpc(code) => Status::name(code).into(),
+        }
+    }
 }
 
 /// What went wrong before the collector could say anything.
@@ -36,79 +61,186 @@ pub(super) enum SendError {
     Timeout,
 }
 
+impl SendError {
+    fn error_type(&self) -> ErrorType {
+        let kind = match self {
+            SendError::Connect(error) => match error.kind() {
+                io::ErrorKind::ConnectionRefused => "connection_refused",
+                _ => "connect",
+            },
+            SendError::Http(_) => "connection",
+            SendError::Request(_) => "request",
+            SendError::Body(_) => "answer",
+            SendError::Timeout => "timeout",
+        };
+        kind.into()
+    }
+}
+
 /// What the collector answered, in the words of the protocol.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) delivered: Delivered,
+    pub(super) status: Status,
     pub(super) reason: String,
 }
 
-/// A connection to the collector for one signal, made when needed. It belongs into a tokio
-/// runtime with I/O and time.
+/// How an attempt ended, and why.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) delivered: Delivered,
+    pub(super) status: Option<Status>,
+    /// `None`: all was taken.
+    pub(super) error: Option<ErrorType>,
+}
+
+/// A connection to the collector for one signal, made when needed, behind a breaker. It belongs
+/// into a tokio runtime with I/O and time.
 #[derive(Debug)]
 pub(crate) struct Client {
     otlp: Otlp,
     signal: Signal,
     http: Option<http::Connection>,
     grpc: Option<grpc::Connection>,
-    /// The last attempt failed; said once, not for each attempt.
-    away: bool,
+    breaker: Breaker,
+    journal: Arc<Journal>,
+    /// Of the attempt before, if it failed.
+    error: Option<ErrorType>,
+    /// When a refusal was logged last: a collector that refuses everything is not worth a line
+    /// for each batch.
+    refused: Option<Instant>,
 }
+
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 impl Client {
     pub(crate) fn new(otlp: Otlp, signal: Signal) -> Client {
         Client {
+            journal: Arc::new(Journal::new(&otlp, signal)),
             otlp,
             signal,
             http: None,
             grpc: None,
-            away: false,
+            breaker: Breaker::new(),
+            error: None,
+            refused: None,
         }
     }
 
-    /// Sends an encoded `Export…ServiceRequest` once, within the endpoint's timeout. A collector
-    /// that goes away and comes back is logged once each.
+    pub(super) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// Why the last attempt failed, if it did.
+    pub(super) fn last_error(&self) -> Option<ErrorType> {
+        self.error.clone()
+    }
+
+    /// What the next attempt has to wait for.
+    pub(super) fn pause(&self) -> Option<Pause> {
+        self.breaker.pause()
+    }
+
+    /// Sends an encoded `Export…ServiceRequest` once, within the endpoint's timeout, unless the
+    /// collector is to be left alone now.
+    #[allow(dead_code, reason = "the push of metrics is about to use it")]
     pub(crate) async fn send(&mut self, request: &[u8]) -> Delivered {
-        let signal = self.signal.as_str();
-        let body = match self.otlp.compression {
-            Compression::None => Bytes::copy_from_slice(request),
-            Compression::Gzip => gzip(request),
+        let now = Instant::now();
+        let until = self.pause().map(|pause| pause.until(false));
+        if let Some(until) = until.filter(|until| *until > now) {
+            let after = Some(until - now);
+            return Delivered::Retry { after };
+        }
+        let body = self.pack(request.to_vec());
+        let attempt = self.attempt(body).await;
+        self.journal
+            .record(now.elapsed(), attempt.status, attempt.error);
+        attempt.delivered
+    }
+
+    /// The request as it travels.
+    pub(super) fn pack(&self, request: Vec<u8>) -> Bytes {
+        let request = match self.otlp.protocol {
+            Protocol::HttpJson => to_json(self.signal, &request),
+            Protocol::HttpProtobuf | Protocol::Grpc => request,
         };
-        let limit = self.otlp.timeout;
-        let attempt = timeout(limit, self.attempt(body)).await;
-        let attempt = attempt.unwrap_or(Err(SendError::Timeout));
-        let endpoint = &self.otlp.endpoint;
-        match attempt {
+        match self.otlp.compression {
+            Compression::None => request.into(),
+            Compression::Gzip => gzip(&request),
+        }
+    }
+
+    /// Sends a packed request once, whatever the breaker thinks of it. A collector that is left
+    /// alone and found again is logged once each.
+    pub(super) async fn attempt(&mut self, body: Bytes) -> Attempt {
+        self.breaker.attempt();
+        self.journal.set_state(self.breaker.state());
+        let answer = timeout(self.otlp.timeout, self.exchange(body)).await;
+        let (delivered, status, error, reason) = match answer.unwrap_or(Err(SendError::Timeout)) {
             Ok(Answer {
-                delivered: Delivered::Retry { after },
+                delivered,
+                status,
                 reason,
             }) => {
-                if !std::mem::replace(&mut self.away, true) {
-                    tracing::warn!(signal, %endpoint, reason, "collector takes nothing now");
-                }
-                Delivered::Retry { after }
-            }
-            Ok(Answer { delivered, reason }) => {
-                if std::mem::take(&mut self.away) {
-                    tracing::info!(signal, %endpoint, "collector answers again");
-                }
-                if delivered != (Delivered::Taken { rejected: 0 }) {
-                    tracing::warn!(signal, %endpoint, reason, "collector refused data");
-                }
-                delivered
+                let error = match delivered {
+                    Delivered::Taken { rejected: 0 } => None,
+                    Delivered::Taken { .. } => Some("rejected".into()),
+                    Delivered::Refused | Delivered::Retry { .. } => Some(status.error_type()),
+                };
+                (delivered, Some(status), error, reason)
             }
             Err(error) => {
                 self.http = None;
                 self.grpc = None;
-                if !std::mem::replace(&mut self.away, true) {
-                    tracing::warn!(signal, %endpoint, %error, "collector is away, data waits");
-                }
-                Delivered::Retry { after: None }
+                let after = Delivered::Retry { after: None };
+                (after, None, Some(error.error_type()), error.to_string())
             }
+        };
+        self.book(&delivered, &reason);
+        self.error.clone_from(&error);
+        Attempt {
+            delivered,
+            status,
+            error,
         }
     }
 
-    async fn attempt(&mut self, body: Bytes) -> Result<Answer, SendError> {
+    fn book(&mut self, delivered: &Delivered, reason: &str) {
+        let (signal, endpoint) = (self.signal.as_str(), &self.otlp.endpoint);
+        let now = Instant::now();
+        match delivered {
+            Delivered::Retry { after } => match self.breaker.failed(now, *after) {
+                Failure::First => {
+                    tracing::info!(signal, %endpoint, reason, "data waits for the collector");
+                }
+                Failure::Opens => {
+                    tracing::warn!(signal, %endpoint, reason, "collector is away, left alone for growing pauses");
+                }
+                Failure::Another => {
+                    tracing::debug!(signal, %endpoint, reason, "collector is still away");
+                }
+            },
+            Delivered::Taken { .. } | Delivered::Refused => {
+                if self.breaker.answered() {
+                    tracing::warn!(signal, %endpoint, "collector answers again");
+                }
+            }
+        }
+        let refused = matches!(
+            delivered,
+            Delivered::Refused | Delivered::Taken { rejected: 1.. }
+        );
+        let quiet = self
+            .refused
+            .is_some_and(|at| now.duration_since(at) < BETWEEN_LINES);
+        if refused && !quiet {
+            self.refused = Some(now);
+            tracing::warn!(signal, %endpoint, reason, "collector refused data");
+        }
+        self.journal.set_state(self.breaker.state());
+    }
+
+    async fn exchange(&mut self, body: Bytes) -> Result<Answer, SendError> {
         match self.otlp.protocol {
             Protocol::HttpProtobuf | Protocol::HttpJson => {
                 let mut connection = match self.http.take() {
@@ -131,15 +263,6 @@ impl Client {
             }
         }
     }
-}
-
-async fn connect(otlp: &Otlp) -> io::Result<TcpStream> {
-    let host = otlp.endpoint.host().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = otlp.endpoint.port_u16().unwrap_or(80);
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 fn gzip(request: &[u8]) -> Bytes {

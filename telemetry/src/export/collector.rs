@@ -2,7 +2,7 @@
 
 use super::spool::Spool;
 use crate::sync::lock;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Encoded `ExportTraceServiceRequest`s, in order of arrival.
 #[derive(Debug, Default)]
@@ -10,11 +10,17 @@ pub struct Deliveries {
     requests: Mutex<Vec<Vec<u8>>>,
     /// Kept alive: a test may look for spans after the service has gone.
     spools: Mutex<Vec<Arc<Spool>>>,
+    /// Of a spool one request is under way at a time.
+    turn: Mutex<()>,
 }
 
 impl Deliveries {
     pub(crate) fn attach(&self, spool: &Arc<Spool>) {
         lock(&self.spools).push(Arc::clone(spool));
+    }
+
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
     }
 
     pub(super) fn deliver(&self, request: Vec<u8>) {

@@ -1,25 +1,26 @@
 //! OTLP/gRPC: one unary call, written by hand over HTTP/2 as in the
 //! [protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
-use super::client::{Answer, Delivered, SendError};
+use super::client::{Answer, Delivered, SendError, Status};
+use super::connect::Stream;
 use super::http::{AGENT, MAX_ANSWER};
-use super::response;
+use super::{response, status};
 use crate::settings::{Compression, Otlp};
 use ::http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::buf::Chain;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    sender: http2::SendRequest<Full<Bytes>>,
+    sender: http2::SendRequest<Full<Chain<Bytes, Bytes>>>,
 }
 
 impl Connection {
-    pub(super) async fn open(stream: TcpStream) -> Result<Connection, SendError> {
+    pub(super) async fn open(stream: Stream) -> Result<Connection, SendError> {
         let (sender, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
         // Its errors come out of the sender as well.
@@ -37,12 +38,13 @@ impl Connection {
         method: &str,
         body: Bytes,
     ) -> Result<Answer, SendError> {
+        let scheme = otlp.endpoint.scheme_str().unwrap_or("http");
         let authority = otlp
             .endpoint
             .authority()
             .map_or("", |authority| authority.as_str());
         let compressed = otlp.compression == Compression::Gzip;
-        let mut request = Request::post(format!("http://{authority}{method}"))
+        let mut request = Request::post(format!("{scheme}://{authority}{method}"))
             .header(USER_AGENT, AGENT)
             .header(CONTENT_TYPE, "application/grpc")
             .header(TE, "trailers")
@@ -50,7 +52,7 @@ impl Connection {
                 "grpc-timeout",
                 format!("{}m", otlp.timeout.as_millis().min(99_999_999)),
             )
-            .body(Full::new(frame(compressed, &body)))?;
+            .body(Full::new(frame(compressed, body)))?;
         if compressed {
             request
                 .headers_mut()
@@ -77,55 +79,70 @@ impl Connection {
 }
 
 /// One length-prefixed message.
-fn frame(compressed: bool, message: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(message.len() + 5);
-    frame.put_u8(u8::from(compressed));
+fn frame(compressed: bool, message: Bytes) -> Chain<Bytes, Bytes> {
+    let mut prefix = BytesMut::with_capacity(5);
+    prefix.put_u8(u8::from(compressed));
     // A batch is far below 4 GiB.
-    frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-    frame.put_slice(message);
-    frame.freeze()
+    prefix.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    prefix.freeze().chain(message)
 }
 
-fn judge(status: StatusCode, trailers: &HeaderMap, body: &[u8]) -> Answer {
+fn judge(http: StatusCode, trailers: &HeaderMap, body: &[u8]) -> Answer {
     let text = |name| {
         trailers
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let code = text("grpc-status").and_then(|code| code.parse::<u16>().ok());
     let message = text("grpc-message").unwrap_or_default();
+    let Some(code) = text("grpc-status").and_then(|code| code.parse::<u16>().ok()) else {
+        // A proxy answered instead of the collector.
+        return Answer {
+            delivered: match http.as_u16() {
+                429 | 502 | 503 | 504 => Delivered::Retry { after: None },
+                _ => Delivered::Refused,
+            },
+            status: Status::Http(http.as_u16()),
+            reason: http.to_string(),
+        };
+    };
+    let status = Status::Grpc(code);
+    let after = trailers
+        .get("grpc-status-details-bin")
+        .and_then(status::retry_delay);
     let delivered = match code {
         // The message is not compressed: we do not offer to read any compression.
-        Some(0) => return response::taken(body.get(5..).unwrap_or_default()),
-        // CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE, UNAVAILABLE,
-        // DATA_LOSS. The specification wants RESOURCE_EXHAUSTED tried again only with RetryInfo;
-        // collectors under memory pressure send it without.
-        Some(1 | 4 | 8 | 10 | 11 | 14 | 15) => Delivered::Retry { after: None },
-        Some(_) => Delivered::Refused,
-        // A proxy answered instead of the collector.
-        None => match status.as_u16() {
-            429 | 502 | 503 | 504 => Delivered::Retry { after: None },
-            _ => Delivered::Refused,
-        },
+        0 => return response::taken(status, body.get(5..).unwrap_or_default()),
+        // CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS.
+        1 | 4 | 10 | 11 | 14 | 15 => Delivered::Retry { after },
+        // RESOURCE_EXHAUSTED: only if the collector says that it can recover. Without that it
+        // may mean that the request is too large, and will be for ever.
+        8 if after.is_some() => Delivered::Retry { after },
+        _ => Delivered::Refused,
     };
-    let code = code.map_or_else(|| status.to_string(), |code| format!("grpc-status {code}"));
     Answer {
         delivered,
-        reason: format!("{code} {message}").trim_end().to_owned(),
+        status,
+        reason: format!("{} {message}", status::code_name(code))
+            .trim_end()
+            .to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
-    fn delivered(status: u16, code: Option<&str>) -> Delivered {
+    fn delivered(http: u16, code: Option<&str>, details: Option<HeaderValue>) -> Delivered {
         let mut trailers = HeaderMap::new();
         if let Some(code) = code {
             trailers.insert("grpc-status", code.parse().unwrap());
         }
+        if let Some(details) = details {
+            trailers.insert("grpc-status-details-bin", details);
+        }
         judge(
-            StatusCode::from_u16(status).unwrap(),
+            StatusCode::from_u16(http).unwrap(),
             &trailers,
             &[0, 0, 0, 0, 0],
         )
@@ -134,25 +151,47 @@ mod tests {
 
     #[test]
     fn codes_decide() {
-        assert_eq!(delivered(200, Some("0")), Delivered::Taken { rejected: 0 });
-        for code in ["1", "4", "8", "10", "11", "14", "15"] {
+        let taken = Delivered::Taken { rejected: 0 };
+        let retry = Delivered::Retry { after: None };
+        assert_eq!(delivered(200, Some("0"), None), taken);
+        for code in ["1", "4", "10", "11", "14", "15"] {
+            assert_eq!(delivered(200, Some(code), None), retry, "{code}");
+        }
+        for code in [
+            "2", "3", "5", "6", "7", "8", "9", "12", "13", "16", "99", "x",
+        ] {
             assert_eq!(
-                delivered(200, Some(code)),
-                Delivered::Retry { after: None },
+                delivered(200, Some(code), None),
+                Delivered::Refused,
                 "{code}"
             );
         }
-        for code in ["2", "3", "5", "7", "12", "13", "16", "99"] {
-            assert_eq!(delivered(200, Some(code)), Delivered::Refused, "{code}");
+        assert_eq!(delivered(503, None, None), retry);
+        assert_eq!(delivered(404, None, None), Delivered::Refused);
+    }
+
+    #[test]
+    fn retry_info_says_when_and_that_exhaustion_will_pass() {
+        let after = Some(Duration::from_millis(2_500));
+        for code in ["8", "14"] {
+            let details = status::tests::details(2, 500_000_000);
+            assert_eq!(
+                delivered(200, Some(code), Some(details)),
+                Delivered::Retry { after },
+                "{code}"
+            );
         }
-        assert_eq!(delivered(503, None), Delivered::Retry { after: None });
-        assert_eq!(delivered(404, None), Delivered::Refused);
-        assert_eq!(delivered(200, Some("x")), Delivered::Refused);
+        let details = status::tests::details(2, 0);
+        assert_eq!(delivered(200, Some("3"), Some(details)), Delivered::Refused);
     }
 
     #[test]
     fn a_frame_is_a_flag_a_length_and_the_message() {
-        assert_eq!(&frame(false, b"abc")[..], b"\0\0\0\0\x03abc");
-        assert_eq!(frame(true, b"")[0], 1);
+        let bytes = |mut frame: Chain<Bytes, Bytes>| frame.copy_to_bytes(frame.remaining());
+        assert_eq!(
+            bytes(frame(false, Bytes::from_static(b"abc"))),
+            &b"\0\0\0\0\x03abc"[..]
+        );
+        assert_eq!(bytes(frame(true, Bytes::new()))[0], 1);
     }
 }

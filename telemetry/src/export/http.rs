@@ -1,17 +1,16 @@
-//! OTLP/HTTP with binary protobuf, as in the
-//! [specification](https://opentelemetry.io/docs/specs/otlp/#otlphttp).
+//! OTLP/HTTP, as in the [specification](https://opentelemetry.io/docs/specs/otlp/#otlphttp).
 
-use super::client::{Answer, Delivered, SendError};
-use super::response;
-use crate::settings::{Compression, Otlp};
+use super::client::{Answer, Delivered, SendError, Status};
+use super::connect::Stream;
+use super::{response, status};
+use crate::settings::{Compression, Otlp, Protocol};
 use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use ::http::{HeaderMap, Request, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::time::Duration;
-use tokio::net::TcpStream;
+use std::time::{Duration, SystemTime};
 
 /// Answers are short; more than this is not read.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
@@ -24,7 +23,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(stream: TcpStream) -> Result<Connection, SendError> {
+    pub(super) async fn open(stream: Stream) -> Result<Connection, SendError> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Its errors come out of the sender as well.
         tokio::spawn(connection);
@@ -47,12 +46,12 @@ impl Connection {
         let mut request = Request::post(path)
             .header(HOST, host)
             .header(USER_AGENT, AGENT)
-            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(CONTENT_TYPE, content_type(otlp.protocol))
             .body(Full::new(body))?;
         if otlp.compression == Compression::Gzip {
             request
                 .headers_mut()
-                .insert(CONTENT_ENCODING, ::http::HeaderValue::from_static("gzip"));
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         request.headers_mut().extend(otlp.headers.iter().cloned());
         self.sender.ready().await?;
@@ -62,49 +61,117 @@ impl Connection {
             .await
             .map_err(SendError::Body)?
             .to_bytes();
-        Ok(judge(head.status, &head.headers, &body))
+        Ok(judge(otlp.protocol, head.status, &head.headers, &body))
     }
 }
 
-fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
-    if status.is_success() {
-        return response::taken(body);
+const PROTOBUF: &str = "application/x-protobuf";
+
+fn content_type(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::HttpJson => "application/json",
+        Protocol::HttpProtobuf | Protocol::Grpc => PROTOBUF,
     }
-    let delivered = match status.as_u16() {
-        429 | 502 | 503 | 504 => {
-            let after = headers
-                .get(RETRY_AFTER)
-                .and_then(|after| after.to_str().ok()?.parse().ok());
-            Delivered::Retry {
-                after: after.map(Duration::from_secs),
-            }
-        }
+}
+
+/// A collector answers in the format of the request.
+fn judge(protocol: Protocol, code: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let status = Status::Http(code.as_u16());
+    if code.is_success() {
+        return match protocol {
+            Protocol::HttpJson => response::taken_json(status, body),
+            Protocol::HttpProtobuf | Protocol::Grpc => response::taken(status, body),
+        };
+    }
+    let delivered = match code.as_u16() {
+        429 | 502 | 503 | 504 => Delivered::Retry {
+            after: headers.get(RETRY_AFTER).and_then(retry_after),
+        },
         _ => Delivered::Refused,
+    };
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map_or(&[][..], HeaderValue::as_bytes);
+    let said = if kind.starts_with(PROTOBUF.as_bytes()) {
+        status::message(body)
+    } else {
+        String::new()
     };
     Answer {
         delivered,
-        reason: status.to_string(),
+        status,
+        reason: format!("{code} {said}").trim_end().to_owned(),
     }
+}
+
+/// Seconds, or a date ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)).
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn code(code: u16) -> StatusCode {
+        StatusCode::from_u16(code).unwrap()
+    }
+
+    fn asked(after: &str) -> Option<Duration> {
+        retry_after(&HeaderValue::from_str(after).unwrap())
+    }
+
     #[test]
     fn only_what_the_specification_names_is_tried_again() {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, "7".parse().unwrap())]);
         for status in [429, 502, 503, 504] {
-            let status = StatusCode::from_u16(status).unwrap();
             let after = Some(Duration::from_secs(7));
             assert_eq!(
-                judge(status, &headers, &[]).delivered,
+                judge(Protocol::HttpProtobuf, code(status), &headers, &[]).delivered,
                 Delivered::Retry { after }
             );
         }
-        for status in [301, 400, 401, 404, 413, 500, 501] {
-            let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(judge(status, &headers, &[]).delivered, Delivered::Refused);
+        for status in [301, 400, 401, 404, 408, 413, 500, 501, 505] {
+            let answer = judge(Protocol::HttpProtobuf, code(status), &headers, &[]);
+            assert_eq!(answer.delivered, Delivered::Refused, "{status}");
         }
+    }
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("0"), Some(Duration::ZERO));
+        let in_an_hour = SystemTime::now() + Duration::from_secs(3600);
+        let wait = asked(&httpdate::fmt_http_date(in_an_hour)).unwrap();
+        assert!(wait > Duration::from_secs(3000) && wait <= Duration::from_secs(3600));
+        assert_eq!(asked("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+        for nonsense in ["-1", "soon", "", "1.5"] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn the_collector_s_own_words_are_kept() {
+        let kind = HeaderValue::from_static("application/x-protobuf");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+        let answer = judge(
+            Protocol::HttpProtobuf,
+            code(400),
+            &headers,
+            b"\x12\x09no tenant",
+        );
+        assert_eq!(answer.reason, "400 Bad Request no tenant");
+        let answer = judge(
+            Protocol::HttpProtobuf,
+            code(400),
+            &HeaderMap::new(),
+            b"<html>",
+        );
+        assert_eq!(answer.reason, "400 Bad Request");
     }
 }

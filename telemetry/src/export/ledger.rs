@@ -1,15 +1,20 @@
 //! The queue between the threads that end spans and the one that sends them, and the book of what
 //! became of each span.
 
-use super::batch::Envelope;
+use super::buffers::CHUNK;
+use super::journal::ErrorType;
 use crate::counts::{DropReason, SpanCounts};
 use crate::settings::Queue;
 use std::collections::VecDeque;
 
+/// What a thread's buffer has room for: a chunk, and the span that makes it one.
+pub(super) const CHUNK_CAPACITY: usize = CHUNK + 4 * 1024;
 /// Emptied buffers kept for reuse.
 const SPARE: usize = 16;
 /// A larger buffer is given back to the allocator instead.
-const SPARE_BYTES: usize = 256 * 1024;
+const SPARE_BYTES: usize = 2 * CHUNK_CAPACITY;
+/// A collector cannot make more series of failures than this.
+const MAX_FAILURES: usize = 64;
 /// OTLP receivers commonly refuse more than 4 MiB.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
@@ -21,32 +26,76 @@ pub(super) struct Chunk {
 }
 
 /// Bytes and spans of the one request that is under way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct InFlight {
     bytes: usize,
     spans: u64,
 }
 
 /// What happened to a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Delivered; the collector may have refused some of its spans.
-    Exported {
-        rejected: u64,
+    Exported { rejected: u64 },
+    Dropped {
+        reason: DropReason,
+        error: ErrorType,
     },
-    Dropped(DropReason),
+}
+
+/// One snapshot of what went where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flow {
+    pub(crate) counts: SpanCounts,
+    /// Handed to the exporter so far.
+    pub(crate) submitted: u64,
+    /// Of these, in the request that is under way.
+    pub(crate) in_flight: u64,
+    /// Of these, lost, and why.
+    pub(crate) failed: Vec<(ErrorType, u64)>,
+    pub(crate) limits: Queue,
+}
+
+impl Flow {
+    /// Lost for this reason without having been handed to the exporter.
+    pub(crate) fn lost_before_export(&self, reason: DropReason) -> u64 {
+        let lost = self.counts.dropped_for(reason);
+        match reason {
+            DropReason::QueueFull | DropReason::TooLarge => lost,
+            DropReason::Rejected | DropReason::RetriesExhausted => 0,
+            // The rest of it was in the request that was under way.
+            DropReason::Shutdown => {
+                let failed: u64 = self.failed.iter().map(|(_, spans)| spans).sum();
+                let elsewhere = failed
+                    - self.counts.dropped_for(DropReason::Rejected)
+                    - self.counts.dropped_for(DropReason::RetriesExhausted);
+                lost - elsewhere
+            }
+        }
+    }
+
+    /// Not handed to the exporter yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.counts.queued - self.in_flight
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Ledger {
     queue: VecDeque<Chunk>,
+    /// Memory of the queue, not only what is written in it.
     queued_bytes: usize,
     queued_spans: u64,
     in_flight: Option<InFlight>,
+    submitted: u64,
     exported: u64,
     dropped: [u64; DropReason::ALL.len()],
+    /// What of it the exporter lost.
+    failed: Vec<(ErrorType, u64)>,
     /// Produced by threads that have ended.
     retired: u64,
+    /// Threads with a buffer.
+    threads: usize,
     spare: Vec<Vec<u8>>,
     limits: Queue,
 }
@@ -58,18 +107,23 @@ impl Ledger {
             queued_bytes: 0,
             queued_spans: 0,
             in_flight: None,
+            submitted: 0,
             exported: 0,
             dropped: [0; DropReason::ALL.len()],
+            failed: Vec::new(),
             retired: 0,
-            spare: Vec::new(),
+            threads: 0,
+            spare: Vec::with_capacity(SPARE),
             limits,
         }
     }
 
-    /// Takes a chunk in, or drops it when there is no room. Gives an empty buffer in exchange.
-    pub(super) fn push(&mut self, chunk: Chunk) -> Vec<u8> {
+    /// Takes a chunk in, or drops it when there is no room: what waits is older and stays. Gives
+    /// an empty buffer in exchange, if there is one.
+    pub(super) fn push(&mut self, chunk: Chunk) -> Option<Vec<u8>> {
         let (bytes_waiting, spans_waiting) = self.waiting();
-        let full = bytes_waiting + chunk.bytes.len() > self.limits.max_bytes
+        let bytes = chunk.bytes.capacity();
+        let full = bytes_waiting + bytes + self.overhead() > self.limits.max_bytes
             || self
                 .limits
                 .max_records
@@ -78,21 +132,29 @@ impl Ledger {
             self.drop_spans(DropReason::QueueFull, chunk.spans);
             let mut bytes = chunk.bytes;
             bytes.clear();
-            return bytes;
+            return Some(bytes);
         }
-        self.queued_bytes += chunk.bytes.len();
+        self.queued_bytes += bytes;
         self.queued_spans += chunk.spans;
         self.queue.push_back(chunk);
-        self.spare.pop().unwrap_or_default()
+        self.spare.pop()
     }
 
-    /// The next `ExportTraceServiceRequest`: as many whole chunks as fit into one. At most one is under way.
-    pub(super) fn take(&mut self, envelope: &Envelope) -> Option<Vec<u8>> {
+    /// Memory beside the queue: what the threads write into, and what waits to be written into.
+    /// With many threads and a small bound it would leave no room for any span at all, and counts
+    /// for a half at most.
+    fn overhead(&self) -> usize {
+        let standing = (self.threads + self.spare.len()) * CHUNK_CAPACITY;
+        standing.min(self.limits.max_bytes / 2)
+    }
+
+    /// As many whole chunks as fit into one request, which is then under way.
+    pub(super) fn take(&mut self) -> Option<Vec<Chunk>> {
         debug_assert!(
             self.in_flight.is_none(),
             "the previous batch is not settled"
         );
-        let (mut bytes, mut spans, mut count) = (0, 0, 0);
+        let (mut bytes, mut memory, mut spans, mut count) = (0, 0, 0, 0);
         for chunk in &self.queue {
             let fits = spans + chunk.spans <= self.limits.max_batch_records
                 && bytes + chunk.bytes.len() <= MAX_BATCH_BYTES;
@@ -100,21 +162,30 @@ impl Ledger {
                 break;
             }
             bytes += chunk.bytes.len();
+            memory += chunk.bytes.capacity();
             spans += chunk.spans;
             count += 1;
         }
         if count == 0 {
             return None;
         }
-        let chunks: Vec<Chunk> = self.queue.drain(..count).collect();
-        self.queued_bytes -= bytes;
+        self.queued_bytes -= memory;
         self.queued_spans -= spans;
+        self.submitted += spans;
         self.in_flight = Some(InFlight { bytes, spans });
-        let request = envelope.wrap(&chunks);
-        for chunk in chunks {
-            self.recycle(chunk.bytes);
+        Some(self.queue.drain(..count).collect())
+    }
+
+    /// Keeps buffers of chunks that were taken; the others are left to be freed without the lock.
+    pub(super) fn recycle(&mut self, chunks: &mut Vec<Chunk>) {
+        while self.spare.len() < SPARE
+            && let Some(Chunk { mut bytes, .. }) = chunks.pop()
+        {
+            if (CHUNK..=SPARE_BYTES).contains(&bytes.capacity()) {
+                bytes.clear();
+                self.spare.push(bytes);
+            }
         }
-        Some(request)
     }
 
     /// Books the batch that was taken last. One that was given up meanwhile is booked already.
@@ -126,20 +197,38 @@ impl Ledger {
             Outcome::Exported { rejected } => {
                 let rejected = rejected.min(in_flight.spans);
                 self.exported += in_flight.spans - rejected;
-                self.drop_spans(DropReason::Rejected, rejected);
+                self.fail(DropReason::Rejected, "rejected".into(), rejected);
             }
-            Outcome::Dropped(reason) => self.drop_spans(reason, in_flight.spans),
+            Outcome::Dropped { reason, error } => self.fail(reason, error, in_flight.spans),
         }
     }
 
-    /// Books everything that still waits, or is under way, as lost in the shutdown.
-    pub(super) fn give_up(&mut self) {
-        self.settle(Outcome::Dropped(DropReason::Shutdown));
+    fn fail(&mut self, reason: DropReason, error: ErrorType, spans: u64) {
+        if spans == 0 {
+            return;
+        }
+        self.drop_spans(reason, spans);
+        let full = self.failed.len() >= MAX_FAILURES;
+        let known = self.failed.iter_mut().find(|(known, _)| *known == error);
+        match known {
+            Some((_, failed)) => *failed += spans,
+            None if !full => self.failed.push((error, spans)),
+            None => self.failed[MAX_FAILURES - 1].1 += spans,
+        }
+    }
+
+    /// Books everything that still waits, or is under way, as lost in the shutdown. The queue is
+    /// left to be freed without the lock.
+    pub(super) fn give_up(&mut self) -> VecDeque<Chunk> {
+        self.settle(Outcome::Dropped {
+            reason: DropReason::Shutdown,
+            error: "shutdown".into(),
+        });
         self.drop_spans(DropReason::Shutdown, self.queued_spans);
-        self.queue.clear();
         self.queued_bytes = 0;
         self.queued_spans = 0;
         self.spare.clear();
+        std::mem::take(&mut self.queue)
     }
 
     pub(super) fn drop_spans(&mut self, reason: DropReason, spans: u64) {
@@ -150,31 +239,35 @@ impl Ledger {
         self.retired += produced;
     }
 
+    /// How many threads have a buffer.
+    pub(super) fn threads(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
     /// The counts, given what the threads have produced and still hold.
-    pub(super) fn counts(&self, produced: u64, held: u64) -> SpanCounts {
+    pub(super) fn flow(&self, produced: u64, held: u64) -> Flow {
         let (bytes, spans) = self.waiting();
-        SpanCounts {
-            produced: self.retired + produced,
-            exported: self.exported,
-            queued: held + spans,
-            queued_bytes: bytes as u64,
-            dropped: self.dropped,
+        Flow {
+            counts: SpanCounts {
+                produced: self.retired + produced,
+                exported: self.exported,
+                queued: held + spans,
+                queued_bytes: bytes as u64,
+                dropped: self.dropped,
+            },
+            submitted: self.submitted,
+            in_flight: self.in_flight.unwrap_or_default().spans,
+            failed: self.failed.clone(),
+            limits: self.limits,
         }
     }
 
     fn waiting(&self) -> (usize, u64) {
-        let in_flight = self.in_flight.unwrap_or(InFlight { bytes: 0, spans: 0 });
+        let in_flight = self.in_flight.unwrap_or_default();
         (
             self.queued_bytes + in_flight.bytes,
             self.queued_spans + in_flight.spans,
         )
-    }
-
-    fn recycle(&mut self, mut bytes: Vec<u8>) {
-        if self.spare.len() < SPARE && bytes.capacity() <= SPARE_BYTES {
-            bytes.clear();
-            self.spare.push(bytes);
-        }
     }
 }
 
@@ -199,7 +292,7 @@ mod tests {
     }
 
     fn check(ledger: &Ledger, produced: u64) -> SpanCounts {
-        let counts = ledger.counts(produced, 0);
+        let counts = ledger.flow(produced, 0).counts;
         assert_eq!(
             counts.produced,
             counts.exported + counts.dropped() + counts.queued
@@ -220,10 +313,9 @@ mod tests {
 
     #[test]
     fn a_request_under_way_still_takes_room() {
-        let envelope = Envelope::new(&[], &[]);
         let mut ledger = ledger(100, None, 512);
         ledger.push(chunk(60, 3));
-        ledger.take(&envelope).unwrap();
+        ledger.take().unwrap();
         ledger.push(chunk(60, 4));
         assert_eq!(check(&ledger, 7).dropped(), 4);
         ledger.settle(Outcome::Exported { rejected: 1 });
@@ -245,13 +337,12 @@ mod tests {
 
     #[test]
     fn batches_hold_whole_chunks_up_to_their_bound() {
-        let envelope = Envelope::new(&[], &[]);
         let mut ledger = ledger(1000, None, 5);
         for spans in [2, 3, 1, 9] {
             ledger.push(chunk(1, spans));
         }
         let mut sizes = Vec::new();
-        while ledger.take(&envelope).is_some() {
+        while ledger.take().is_some() {
             let before = ledger.exported;
             ledger.settle(Outcome::Exported { rejected: 0 });
             sizes.push(ledger.exported - before);
@@ -262,11 +353,10 @@ mod tests {
 
     #[test]
     fn giving_up_books_everything_once() {
-        let envelope = Envelope::new(&[], &[]);
         let mut ledger = ledger(1000, None, 2);
         ledger.push(chunk(1, 2));
         ledger.push(chunk(1, 2));
-        ledger.take(&envelope).unwrap();
+        ledger.take().unwrap();
         ledger.give_up();
         ledger.settle(Outcome::Exported { rejected: 0 });
         assert_eq!(check(&ledger, 4).dropped_for(DropReason::Shutdown), 4);
@@ -275,7 +365,6 @@ mod tests {
     /// Random pushes, requests and outcomes against a plain sum.
     #[test]
     fn whatever_happens_the_book_is_balanced() {
-        let envelope = Envelope::new(&[], &[]);
         let mut random = 7_u64;
         let mut below = |bound: u64| {
             random = random
@@ -293,7 +382,7 @@ mod tests {
                         produced += spans;
                         ledger.push(chunk(1 + below(90) as usize, spans));
                     }
-                    2 if !in_flight => in_flight = ledger.take(&envelope).is_some(),
+                    2 if !in_flight => in_flight = ledger.take().is_some(),
                     3 => {
                         ledger.settle(Outcome::Exported { rejected: below(4) });
                         in_flight = false;

@@ -7,17 +7,24 @@
 //! Log records have the same way: a [`spool::Spool`] of their own with their [`signal::Signal`].
 
 mod batch;
+pub(crate) mod breaker;
+mod buffers;
 pub(crate) mod client;
 pub(crate) mod collector;
+mod connect;
 mod grpc;
 mod http;
-#[allow(dead_code, reason = "what writes JSON is about to use it")]
+pub(crate) mod journal;
 pub(crate) mod json;
-mod ledger;
+pub(crate) mod ledger;
+mod message;
+pub(crate) mod report;
 mod response;
 mod retry;
 pub(crate) mod signal;
 pub(crate) mod spool;
+mod status;
+mod sync;
 mod worker;
 
 use crate::settings::{Otlp, Settings};

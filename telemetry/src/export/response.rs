@@ -1,86 +1,43 @@
 //! `Export…ServiceResponse`, as far as it matters: how many items were refused, and why. The
 //! responses of all signals have the same numbers of fields.
 
-use super::client::{Answer, Delivered};
+use super::client::{Answer, Delivered, Status};
+use super::message;
+use serde_json::Value;
 
-/// An answer of success; it may still refuse some items.
-pub(super) fn taken(message: &[u8]) -> Answer {
-    let partial = field(message, 1);
-    let number = |value| {
-        if let Some(Value::Number(number)) = value {
-            number
-        } else {
-            0
-        }
-    };
-    let (rejected, reason) = match partial {
-        Some(Value::Bytes(partial)) => {
-            let reason = match field(partial, 2) {
-                Some(Value::Bytes(text)) => String::from_utf8_lossy(text).into_owned(),
-                _ => String::new(),
-            };
-            (number(field(partial, 1)), reason)
-        }
-        _ => (0, String::new()),
-    };
+/// An answer of success in protobuf; it may still refuse some items.
+pub(super) fn taken(status: Status, response: &[u8]) -> Answer {
+    let partial = message::bytes(response, 1).unwrap_or_default();
+    let reason = message::bytes(partial, 2).unwrap_or_default();
     Answer {
-        delivered: Delivered::Taken { rejected },
-        reason,
+        delivered: Delivered::Taken {
+            rejected: message::number(partial, 1),
+        },
+        status,
+        reason: String::from_utf8_lossy(reason).into_owned(),
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-/// The last field of this number. What cannot be read ends the search.
-fn field(mut message: &[u8], number: u64) -> Option<Value<'_>> {
-    let mut found = None;
-    while !message.is_empty() {
-        let Some((key, value)) = next(&mut message) else {
-            break;
-        };
-        if key == number {
-            found = Some(value);
-        }
+/// The same in JSON, where 64-bit numbers are text, or numbers all the same.
+pub(super) fn taken_json(status: Status, response: &[u8]) -> Answer {
+    let response: Value = serde_json::from_slice(response).unwrap_or_default();
+    let partial = &response["partialSuccess"];
+    let rejected = ["rejectedSpans", "rejectedDataPoints", "rejectedLogRecords"]
+        .into_iter()
+        .find_map(|name| match &partial[name] {
+            Value::String(text) => text.parse().ok(),
+            number => number.as_u64(),
+        });
+    Answer {
+        delivered: Delivered::Taken {
+            rejected: rejected.unwrap_or(0),
+        },
+        status,
+        reason: partial["errorMessage"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
     }
-    found
-}
-
-fn next<'a>(message: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
-    let tag = varint(message)?;
-    let value = match tag & 7 {
-        0 => Value::Number(varint(message)?),
-        1 => Value::Bytes(bytes(message, 8)?),
-        2 => {
-            let len = varint(message)?;
-            Value::Bytes(bytes(message, usize::try_from(len).ok()?)?)
-        }
-        5 => Value::Bytes(bytes(message, 4)?),
-        _ => return None,
-    };
-    Some((tag >> 3, value))
-}
-
-fn bytes<'a>(message: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-    let (head, rest) = message.split_at_checked(len)?;
-    *message = rest;
-    Some(head)
-}
-
-fn varint(message: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = message.split_first()?;
-        *message = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -88,6 +45,8 @@ mod tests {
     use super::*;
     use opentelemetry_proto::tonic::collector::{logs, metrics, trace};
     use prost::Message;
+
+    const OK: Status = Status::Http(200);
 
     #[test]
     fn refused_items_of_every_signal_are_found() {
@@ -115,7 +74,22 @@ mod tests {
             points.encode_to_vec(),
             records.encode_to_vec(),
         ] {
-            let answer = taken(&response);
+            let answer = taken(OK, &response);
+            assert_eq!(answer.delivered, Delivered::Taken { rejected: 300 });
+            assert_eq!(answer.reason, "too old");
+        }
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        for (name, number) in [
+            ("rejectedSpans", "\"300\""),
+            ("rejectedDataPoints", "300"),
+            ("rejectedLogRecords", "\"300\""),
+        ] {
+            let response =
+                format!(r#"{{"partialSuccess":{{"{name}":{number},"errorMessage":"too old"}}}}"#);
+            let answer = taken_json(OK, response.as_bytes());
             assert_eq!(answer.delivered, Delivered::Taken { rejected: 300 });
             assert_eq!(answer.reason, "too old");
         }
@@ -130,8 +104,12 @@ mod tests {
             &[0xff; 12],
             &[0x0b, 1],
             b"{}",
+            b"{\"partialSuccess\":null}",
+            b"{\"partialSuccess\":{\"rejectedSpans\":\"many\"}}",
         ] {
-            assert_eq!(taken(message).delivered, Delivered::Taken { rejected: 0 });
+            let nothing = Delivered::Taken { rejected: 0 };
+            assert_eq!(taken(OK, message).delivered, nothing);
+            assert_eq!(taken_json(OK, message).delivered, nothing);
         }
     }
 }

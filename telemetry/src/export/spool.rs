@@ -1,59 +1,39 @@
-//! Where spans wait: a buffer for each thread, then the queue. Log records may wait in one of
-//! their own: `ScopeLogs` has its fields at the same numbers as `ScopeSpans`.
-//!
-//! Locks are taken in one order only: list of buffers, a buffer, the ledger.
+//! The way of spans from the threads that end them to the one that sends them. Log records may have
+//! one of their own: `ScopeLogs` has its fields at the same numbers as `ScopeSpans`.
 
 use super::batch::Envelope;
+use super::buffers::{Buffer, Buffers, Shared};
 use super::collector::Deliveries;
-use super::ledger::{Chunk, Ledger, Outcome};
+use super::journal::Journal;
+use super::ledger::Outcome;
+use super::report::Report;
 use super::signal::Signal;
-use crate::counts::{DropReason, SpanCounts};
+use crate::counts::SpanCounts;
 use crate::settings::Queue;
-use crate::span::proto;
 use crate::sync::lock;
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 use tokio::sync::{Notify, watch};
-
-/// A buffer that has reached this size goes into the queue.
-const CHUNK: usize = 32 * 1024;
-/// Bytes of a padded `ScopeSpans` length.
-const SCOPE_LEN: usize = 4;
-/// Bytes of a padded `Span` length; so a span has at most 2 MiB.
-const SPAN_LEN: usize = 3;
 
 /// Everything between the end of a span and the exporter.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    buffers: Mutex<Vec<Arc<Mutex<Buffer>>>>,
-    ledger: Mutex<Ledger>,
+    buffers: Buffers,
     envelope: Envelope,
     pub(super) signal: Signal,
-    /// No span is taken in any more. Written before the buffers are sealed for the last time and
-    /// read under each buffer's lock, so that no span slips in behind.
-    closed: AtomicBool,
-    max_chunk_spans: u64,
     pub(super) limits: Queue,
     /// Pokes the exporter: a chunk waits, or something below has changed.
     pub(super) wake: Notify,
     /// How many flushes were asked for.
     flushes_asked: AtomicU64,
     /// How many of them are done; the maximum once the exporter has ended.
-    pub(super) flushes_done: watch::Sender<u64>,
+    flushes_done: watch::Sender<u64>,
     /// When the exporter has to end.
     stop_at: Mutex<Option<Instant>>,
-}
-
-/// What one thread has written and not yet handed over: a run of `ScopeSpans`, the last one open.
-#[derive(Debug, Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    spans: u64,
-    produced: u64,
-    /// Where the open `ScopeSpans` begins, and its scope.
-    open: Option<(usize, Arc<[u8]>)>,
+    /// What the exporter writes, once there is one.
+    journal: OnceLock<Arc<Journal>>,
 }
 
 thread_local! {
@@ -63,7 +43,7 @@ thread_local! {
 /// A thread's buffer for one spool.
 struct Slot {
     spool: Weak<Spool>,
-    buffer: Arc<Mutex<Buffer>>,
+    buffer: Shared,
 }
 
 impl Spool {
@@ -75,17 +55,15 @@ impl Spool {
         schema_url: &str,
     ) -> Arc<Spool> {
         Arc::new(Spool {
-            buffers: Mutex::default(),
-            ledger: Mutex::new(Ledger::new(limits)),
+            buffers: Buffers::new(limits),
             envelope: Envelope::new(resource, schema_url.as_bytes()),
             signal,
-            closed: AtomicBool::new(false),
-            max_chunk_spans: limits.max_batch_records,
             limits,
             wake: Notify::new(),
             flushes_asked: AtomicU64::new(0),
             flushes_done: watch::Sender::new(0),
             stop_at: Mutex::default(),
+            journal: OnceLock::new(),
         })
     }
 
@@ -117,86 +95,59 @@ impl Spool {
         }
     }
 
-    fn new_buffer(&self) -> Arc<Mutex<Buffer>> {
-        let buffer = Arc::new(Mutex::new(Buffer::default()));
-        lock(&self.buffers).push(Arc::clone(&buffer));
-        buffer
+    fn new_buffer(&self) -> Shared {
+        self.buffers.add()
     }
 
     fn push_to(&self, buffer: &Mutex<Buffer>, scope: &Arc<[u8]>, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut buffer = lock(buffer);
-        buffer.produced += 1;
-        if self.closed.load(Ordering::Acquire) {
-            lock(&self.ledger).drop_spans(DropReason::Shutdown, 1);
-            return;
-        }
-        buffer.open(scope);
-        if proto::message::<SPAN_LEN>(&mut buffer.bytes, 0x12, write).is_none() {
-            lock(&self.ledger).drop_spans(DropReason::TooLarge, 1);
-            return;
-        }
-        buffer.spans += 1;
-        if buffer.bytes.len() >= CHUNK || buffer.spans >= self.max_chunk_spans {
-            self.seal(&mut buffer);
-            drop(buffer);
+        if self.buffers.push(buffer, scope, write) {
             self.wake.notify_one();
         }
     }
 
-    fn seal(&self, buffer: &mut Buffer) {
-        buffer.close();
-        let bytes = std::mem::take(&mut buffer.bytes);
-        let spans = std::mem::take(&mut buffer.spans);
-        if spans == 0 {
-            buffer.bytes = bytes;
-            buffer.bytes.clear();
-            return;
-        }
-        buffer.bytes = lock(&self.ledger).push(Chunk { bytes, spans });
-    }
-
-    /// Moves what every thread holds into the queue, and forgets threads that have ended.
     pub(super) fn seal_all(&self) {
-        lock(&self.buffers).retain(|shared| {
-            let mut buffer = lock(shared);
-            self.seal(&mut buffer);
-            // Nobody can come by another handle: they are made only together with the list's.
-            let alive = Arc::strong_count(shared) > 1;
-            if !alive {
-                lock(&self.ledger).retire(buffer.produced);
-            }
-            alive
-        });
+        self.buffers.seal_all();
     }
 
     pub(super) fn take(&self) -> Option<Vec<u8>> {
-        lock(&self.ledger).take(&self.envelope)
+        self.buffers.take(&self.envelope)
     }
 
     pub(super) fn settle(&self, outcome: Outcome) {
-        lock(&self.ledger).settle(outcome);
+        self.buffers.settle(outcome);
     }
 
-    /// One consistent snapshot: no span changes its place while it is taken.
+    /// What became of every span: one consistent snapshot.
     pub(crate) fn counts(&self) -> SpanCounts {
-        let buffers = lock(&self.buffers);
-        let held: Vec<_> = buffers.iter().map(|buffer| lock(buffer)).collect();
-        let produced = held.iter().map(|buffer| buffer.produced).sum();
-        let waiting = held.iter().map(|buffer| buffer.spans).sum();
-        lock(&self.ledger).counts(produced, waiting)
+        self.buffers.flow().counts
     }
 
-    /// Takes no more spans; the exporter sends what waits until `deadline`, then ends.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            signal: self.signal,
+            flow: self.buffers.flow(),
+            journal: self.journal.get().cloned(),
+        }
+    }
+
+    pub(super) fn keep_journal(&self, journal: Arc<Journal>) {
+        // There is one exporter.
+        let _ = self.journal.set(journal);
+    }
+
+    /// Takes no more spans; the exporter sends what waits until `deadline`, then ends. Of several
+    /// deadlines the first counts.
     pub(crate) fn close(&self, deadline: Instant) {
-        self.closed.store(true, Ordering::Release);
-        self.seal_all();
-        *lock(&self.stop_at) = Some(deadline);
+        self.buffers.close();
+        let mut stop_at = lock(&self.stop_at);
+        *stop_at = Some(stop_at.map_or(deadline, |before| before.min(deadline)));
+        drop(stop_at);
         self.wake.notify_one();
     }
 
     /// Books what still waits as lost.
     pub(crate) fn give_up(&self) {
-        lock(&self.ledger).give_up();
+        self.buffers.give_up();
     }
 
     pub(super) fn stop_at(&self) -> Option<Instant> {
@@ -205,6 +156,19 @@ impl Spool {
 
     pub(super) fn flushes_asked(&self) -> u64 {
         self.flushes_asked.load(Ordering::Acquire)
+    }
+
+    /// Somebody waits for a flush.
+    pub(super) fn flush_waits(&self) -> bool {
+        self.flushes_asked() > *self.flushes_done.borrow()
+    }
+
+    pub(super) fn answer_flushes(&self, asked: u64) {
+        self.flushes_done.send_if_modified(|done| {
+            let newer = asked > *done;
+            *done = asked.max(*done);
+            newer
+        });
     }
 
     /// Sends everything that waits now. Done when it is delivered, or after one failed attempt.
@@ -227,36 +191,11 @@ impl Spool {
 
     /// Delivers what waits into memory.
     pub(crate) fn deliver_to(&self, deliveries: &Deliveries) {
+        let _turn = deliveries.turn();
         self.seal_all();
-        let mut ledger = lock(&self.ledger);
-        while let Some(request) = ledger.take(&self.envelope) {
+        while let Some(request) = self.take() {
             deliveries.deliver(request);
-            ledger.settle(Outcome::Exported { rejected: 0 });
-        }
-    }
-}
-
-impl Buffer {
-    /// Makes `scope` the one that the next span belongs to.
-    fn open(&mut self, scope: &Arc<[u8]>) {
-        if let Some((_, open)) = &self.open
-            && (Arc::ptr_eq(open, scope) || open == scope)
-        {
-            return;
-        }
-        self.close();
-        let start = self.bytes.len();
-        self.bytes.push(0x12);
-        self.bytes.extend_from_slice(&[0; SCOPE_LEN]);
-        self.bytes.extend_from_slice(scope);
-        self.open = Some((start, Arc::clone(scope)));
-    }
-
-    fn close(&mut self) {
-        if let Some((start, _)) = self.open.take() {
-            let at = start + 1;
-            let len = self.bytes.len() - at - SCOPE_LEN;
-            proto::patch(&mut self.bytes[at..at + SCOPE_LEN], len);
+            self.settle(Outcome::Exported { rejected: 0 });
         }
     }
 }
@@ -265,6 +204,8 @@ impl Buffer {
 mod tests {
     use super::*;
     use crate::core::scope;
+    use crate::counts::DropReason;
+    use crate::span::proto;
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use prost::Message;
     use std::time::Duration;
@@ -322,7 +263,7 @@ mod tests {
         }
         spool.seal_all();
         assert_eq!((spool.counts().produced, spool.counts().queued), (20, 20));
-        assert!(lock(&spool.buffers).is_empty());
+        assert_eq!(spool.buffers.threads(), 0);
     }
 
     #[test]

@@ -1,27 +1,34 @@
 //! The thread that sends: a runtime of its own, so that it neither waits for the service's nor
 //! slows it down.
 
-use super::client::{Client, Delivered};
+use super::client::{Attempt, Client, Delivered};
+use super::journal::ErrorType;
 use super::ledger::Outcome;
-use super::retry::Backoff;
 use super::spool::Spool;
 use crate::clock;
 use crate::counts::DropReason;
 use crate::settings::Otlp;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 /// Starts the exporter of `spool`; it ends some time after `Spool::close`.
 pub(crate) fn spawn(spool: Arc<Spool>, otlp: Otlp) -> io::Result<()> {
+    let mut client = Client::new(otlp, spool.signal);
+    spool.keep_journal(Arc::clone(client.journal()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()?;
     std::thread::Builder::new()
         .name("telemetry-export".to_owned())
-        .spawn(move || runtime.block_on(run(&spool, otlp)))?;
+        .spawn(move || {
+            runtime.block_on(run(&spool, &mut client));
+            // A name that is still being looked up is waited for by nobody.
+            runtime.shutdown_background();
+        })?;
     Ok(())
 }
 
@@ -30,28 +37,30 @@ struct Ended<'a>(&'a Spool);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.0.flushes_done.send_replace(u64::MAX);
+        self.0.answer_flushes(u64::MAX);
     }
 }
 
-async fn run(spool: &Spool, otlp: Otlp) {
+async fn run(spool: &Spool, client: &mut Client) {
     let _ended = Ended(spool);
-    let mut client = Client::new(otlp, spool.signal);
     let mut next_seal = Instant::now() + spool.limits.schedule_delay;
     loop {
         let asked = spool.flushes_asked();
         let stopping = spool.stop_at().is_some();
         let now = Instant::now();
-        if now >= next_seal || stopping || asked > *spool.flushes_done.borrow() {
+        if now >= next_seal || stopping || spool.flush_waits() {
             clock::adjust();
             spool.seal_all();
             next_seal = now + spool.limits.schedule_delay;
         }
         while let Some(request) = spool.take() {
-            let outcome = send(spool, &mut client, &request).await;
+            let outcome = tokio::select! {
+                outcome = deliver(spool, client, request) => outcome,
+                never = keep_sealing(spool) => match never {},
+            };
             spool.settle(outcome);
         }
-        answer_flushes(spool, asked);
+        spool.answer_flushes(asked);
         if stopping {
             return;
         }
@@ -66,69 +75,102 @@ async fn run(spool: &Spool, otlp: Otlp) {
     }
 }
 
-fn answer_flushes(spool: &Spool, asked: u64) {
-    spool.flushes_done.send_if_modified(|done| {
-        let newer = asked > *done;
-        *done = asked.max(*done);
-        newer
-    });
+/// Threads come and go, and the wall clock is corrected, however long a collector takes.
+async fn keep_sealing(spool: &Spool) -> Infallible {
+    loop {
+        sleep(spool.limits.schedule_delay).await;
+        clock::adjust();
+        spool.seal_all();
+    }
 }
 
 /// Tries until the collector decides, the time for retries is over or the service has to end.
-async fn send(spool: &Spool, client: &mut Client, request: &[u8]) -> Outcome {
-    let give_up_at = Instant::now() + spool.limits.retry_for;
-    let mut backoff = Backoff::new();
-    loop {
-        let delivered = tokio::select! {
-            delivered = client.send(request) => delivered,
-            () = stopped(spool) => return Outcome::Dropped(DropReason::Shutdown),
+async fn deliver(spool: &Spool, client: &mut Client, request: Vec<u8>) -> Outcome {
+    let begun = Instant::now();
+    let give_up_at = begun + spool.limits.retry_for;
+    let request = client.pack(request);
+    let mut last = None;
+    let outcome = loop {
+        let attempt = match pause(spool, client, give_up_at).await {
+            Ok(()) => tokio::select! {
+                attempt = client.attempt(request.clone()) => attempt,
+                () = stopped(spool) => break dropped(DropReason::Shutdown, None),
+            },
+            Err(DropReason::RetriesExhausted) => {
+                break dropped(DropReason::RetriesExhausted, client.last_error());
+            }
+            Err(reason) => break dropped(reason, None),
         };
-        let wait = match delivered {
-            Delivered::Taken { rejected } => return Outcome::Exported { rejected },
-            Delivered::Refused => return Outcome::Dropped(DropReason::Rejected),
-            Delivered::Retry { after } => backoff.next(after),
-        };
-        // Who waits for a flush learns that it did not work out.
-        answer_flushes(spool, spool.flushes_asked());
-        let again = Instant::now() + wait;
-        if again >= give_up_at {
-            return Outcome::Dropped(DropReason::RetriesExhausted);
+        let Attempt {
+            delivered,
+            status,
+            error,
+        } = attempt;
+        last = status;
+        match delivered {
+            Delivered::Taken { rejected } => break Outcome::Exported { rejected },
+            Delivered::Refused => break dropped(DropReason::Rejected, error),
+            // Who waits for a flush learns that it did not work out.
+            Delivered::Retry { .. } => spool.answer_flushes(spool.flushes_asked()),
         }
-        if !pause(spool, again).await {
-            return Outcome::Dropped(DropReason::Shutdown);
-        }
-    }
+    };
+    let error = match &outcome {
+        Outcome::Exported { rejected: 0 } => None,
+        Outcome::Exported { .. } => Some(DropReason::Rejected.as_str().into()),
+        Outcome::Dropped { error, .. } => Some(error.clone()),
+    };
+    client.journal().record(begun.elapsed(), last, error);
+    outcome
+}
+
+fn dropped(reason: DropReason, error: Option<ErrorType>) -> Outcome {
+    let error = error.unwrap_or_else(|| reason.as_str().into());
+    Outcome::Dropped { reason, error }
 }
 
 /// Resolves when the time to end has come.
 async fn stopped(spool: &Spool) {
     loop {
+        let poke = spool.wake.notified();
         match spool.stop_at() {
-            Some(deadline) => return sleep_until(deadline.into()).await,
-            None => spool.wake.notified().await,
+            // A second shutdown may be in more of a hurry.
+            Some(deadline) => {
+                if timeout_at(deadline.into(), poke).await.is_err() {
+                    return;
+                }
+            }
+            None => poke.await,
         }
     }
 }
 
-/// Waits for the next attempt; false if the deadline of the shutdown comes first. A shutdown that
-/// begins during the pause ends it: what can still be delivered is worth one attempt at once.
-async fn pause(spool: &Spool, until: Instant) -> bool {
+/// Waits until the next attempt may be made; the error says why there will be none. Who flushes or
+/// ends the service wants an attempt now, and gets it unless the collector has asked for peace.
+async fn pause(spool: &Spool, client: &Client, give_up_at: Instant) -> Result<(), DropReason> {
+    let Some(pause) = client.pause() else {
+        return Ok(());
+    };
     loop {
-        if let Some(deadline) = spool.stop_at() {
-            sleep_until(until.min(deadline).into()).await;
-            return until < deadline;
+        let stop_at = spool.stop_at();
+        let until = pause.until(stop_at.is_some());
+        let now = Instant::now();
+        if until <= now {
+            return Ok(());
         }
-        if timeout_at(until.into(), spool.wake.notified())
-            .await
-            .is_err()
-        {
-            return true;
+        // To wait for either of them would change nothing.
+        if stop_at.is_some_and(|deadline| until >= deadline) {
+            return Err(DropReason::Shutdown);
         }
-        if spool
-            .stop_at()
-            .is_some_and(|deadline| Instant::now() < deadline)
-        {
-            return true;
+        if now >= give_up_at {
+            return Err(DropReason::RetriesExhausted);
         }
+        if spool.flush_waits() {
+            if !pause.asked {
+                return Ok(());
+            }
+            spool.answer_flushes(spool.flushes_asked());
+        }
+        let next = until.min(give_up_at);
+        let _ = timeout_at(next.into(), spool.wake.notified()).await;
     }
 }

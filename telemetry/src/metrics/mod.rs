@@ -26,6 +26,7 @@ pub(crate) use self::labels::NameId;
 
 use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
 use self::process::Process;
+use crate::export::report::Report;
 use crate::log::LineWriter;
 use std::sync::Arc;
 
@@ -77,9 +78,9 @@ impl Metrics {
         &self.registry
     }
 
-    /// Everything at this instant; `counts` become the self-metrics. Of two families with one
+    /// Everything at this instant; `reports` become the self-metrics. Of two families with one
     /// name the first stays, and ours come first.
-    pub(crate) fn snapshot(&self, counts: &crate::SpanCounts) -> Snapshot {
+    pub(crate) fn snapshot(&self, reports: &[Report]) -> Snapshot {
         let mut all = Snapshot::default();
         let target = Description::new(Kind::Info, "target", "", "Target metadata.");
         if let Some(family) = all.family(target.only_for(Audience::Page)) {
@@ -87,7 +88,7 @@ impl Metrics {
         }
         self.server.gather(&mut all);
         self.client.gather(&mut all);
-        pipeline::gather(&mut all, counts);
+        pipeline::gather(&mut all, reports);
         all.number(
             Description::new(
                 Kind::Counter,
@@ -112,11 +113,11 @@ impl Metrics {
     }
 
     /// The page in the form that `accept` prefers.
-    pub(crate) fn page(&self, accept: Option<&str>, counts: &crate::SpanCounts) -> MetricsPage {
+    pub(crate) fn page(&self, accept: Option<&str>, reports: &[Report]) -> MetricsPage {
         let format = accept::choose(accept);
         MetricsPage {
             content_type: format.content_type(),
-            body: text::page(&self.snapshot(counts), format),
+            body: text::page(&self.snapshot(reports), format),
         }
     }
 }

@@ -130,7 +130,11 @@ impl Inner {
     }
 
     fn take(&self, headers: &HeaderMap, message: &[u8]) {
-        let request = ExportTraceServiceRequest::decode(message).unwrap();
+        let request = if headers["content-type"] == "application/json" {
+            serde_json::from_slice(message).unwrap()
+        } else {
+            ExportTraceServiceRequest::decode(message).unwrap()
+        };
         let spans: usize = request
             .resource_spans
             .iter()
@@ -163,7 +167,8 @@ fn response(rejected: i64) -> Vec<u8> {
 }
 
 async fn http(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    assert_eq!(headers["content-type"], "application/x-protobuf");
+    let kind = headers["content-type"].clone();
+    assert!(kind == "application/x-protobuf" || kind == "application/json");
     let rejected = match inner.answer() {
         Some(Say::Status(status)) => {
             let status = StatusCode::from_u16(status).unwrap();
@@ -180,7 +185,16 @@ async fn http(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
         .is_some_and(|encoding| encoding == "gzip");
     let message = if packed { unzip(&body) } else { body.to_vec() };
     inner.take(&headers, &message);
-    Response::new(Body::from(response(rejected)))
+    let answer = if kind == "application/json" {
+        let partial = format!(r#"{{"rejectedSpans":"{rejected}","errorMessage":"too old"}}"#);
+        format!(r#"{{"partialSuccess":{partial}}}"#).into_bytes()
+    } else {
+        response(rejected)
+    };
+    Response::builder()
+        .header("content-type", kind)
+        .body(Body::from(answer))
+        .unwrap()
 }
 
 async fn grpc(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response<Body> {

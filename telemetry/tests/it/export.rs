@@ -106,6 +106,12 @@ async fn spans_arrive_over_http() {
 }
 
 #[tokio::test]
+async fn spans_arrive_as_json() {
+    arrives(Protocol::HttpJson, Compression::None).await;
+    arrives(Protocol::HttpJson, Compression::Gzip).await;
+}
+
+#[tokio::test]
 async fn spans_arrive_over_grpc() {
     arrives(Protocol::Grpc, Compression::None).await;
     arrives(Protocol::Grpc, Compression::Gzip).await;
@@ -184,6 +190,7 @@ async fn what_the_collector_refuses_is_lost_and_counted() {
     for (protocol, answer, rejected) in [
         (Protocol::HttpProtobuf, Say::Status(400), 2),
         (Protocol::HttpProtobuf, Say::Rejected(1), 1),
+        (Protocol::HttpJson, Say::Rejected(1), 1),
         (Protocol::Grpc, Say::GrpcStatus(3), 2),
         (Protocol::Grpc, Say::Status(404), 2),
         (Protocol::Grpc, Say::Rejected(1), 1),

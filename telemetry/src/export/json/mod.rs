@@ -6,6 +6,7 @@
 
 pub(super) mod schema;
 
+use super::message::values;
 use super::signal::Signal;
 use crate::log::{escape_json, hex};
 use crate::wire::{Fields, Wire};
@@ -24,14 +25,6 @@ pub(crate) fn to_json(signal: Signal, request: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(2 * request.len());
     object(&mut out, message, request);
     out
-}
-
-/// The values of one field, wherever they stand in the message.
-fn values<'a>(message: &'a [u8], number: u64) -> impl Iterator<Item = Wire<'a>> {
-    Fields::of(message)
-        .map_while(Result::ok)
-        .filter(move |(field, _)| *field == number)
-        .map(|(_, value)| value)
 }
 
 fn object(out: &mut Vec<u8>, message: &Message, bytes: &[u8]) {

@@ -248,7 +248,7 @@ impl Telemetry {
         let span = Current {
             trace_id: TraceId::random(),
             span_id: SpanId::random(),
-            flags: TraceFlags::default(),
+            flags: TraceFlags::RANDOM,
             core: Arc::clone(&self.inner.core),
             carried: None,
         };

@@ -4,7 +4,9 @@
 //! Whenever it changes, an OpenTelemetry `Context` is attached along with it: code that uses the
 //! OpenTelemetry API nests under our spans, and what such code attaches deeper is found here.
 
-use super::{Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use super::{
+    Baggage, CarrierMut, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
+};
 use crate::core::Core;
 use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
@@ -97,9 +99,14 @@ fn swap(current: Option<Current>) -> Option<Current> {
 pub(crate) fn get() -> Option<Current> {
     let mut current = with_current(Current::clone)?;
     if let Some((trace_id, span_id, flags)) = attached_ids() {
+        // Of the flags that a trace began with, that API hands on only whether it is sampled.
+        if current.trace_id == trace_id {
+            current.flags = current.flags.with_sampled(flags.is_sampled());
+        } else {
+            current.flags = flags;
+        }
         current.trace_id = trace_id;
         current.span_id = span_id;
-        current.flags = flags;
     }
     Some(current)
 }
@@ -250,8 +257,21 @@ pub fn baggage() -> Baggage {
     get().map_or(Baggage::EMPTY, |current| current.baggage())
 }
 
-pub(super) fn propagators() -> Propagators {
-    with_current(|current| current.core.propagators()).unwrap_or_default()
+/// Writes the current context and baggage in the formats of the service's propagators.
+pub fn inject_current(carrier: &mut impl CarrierMut) {
+    let (propagators, context, baggage) = match get() {
+        Some(current) => (
+            current.core.propagators(),
+            current.span_context(),
+            current.baggage(),
+        ),
+        None => (
+            Propagators::default(),
+            attached().unwrap_or_default(),
+            Baggage::EMPTY,
+        ),
+    };
+    propagators.inject(&context, &baggage, carrier);
 }
 
 /// Carries the current context into a task that is spawned.

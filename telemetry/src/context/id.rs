@@ -17,10 +17,15 @@ pub struct SpanId(pub u64);
 pub struct TraceFlags(pub u8);
 
 impl TraceId {
-    /// A new random id.
+    /// A new random id. All of its bits are random, so [`TraceFlags::RANDOM`] goes with it.
     #[must_use]
     pub fn random() -> TraceId {
-        TraceId((u128::from(random()) << 64) | u128::from(random() | 1))
+        loop {
+            let id = (u128::from(random()) << 64) | u128::from(random());
+            if id != 0 {
+                return TraceId(id);
+            }
+        }
     }
 
     /// All zeros is not an id.
@@ -54,6 +59,11 @@ impl TraceFlags {
     pub const SAMPLED: TraceFlags = TraceFlags(0x01);
     /// The last seven bytes of the trace id are random (Trace Context level 2).
     pub const RANDOM: TraceFlags = TraceFlags(0x02);
+    /// B3 and Jaeger know a debug flag, which has to be passed on in their formats. It never
+    /// leaves in another.
+    pub(crate) const DEBUG: TraceFlags = TraceFlags(0x80);
+    /// The caller left the decision to us, as B3 and X-Ray can. It never leaves the process.
+    pub(crate) const DEFERRED: TraceFlags = TraceFlags(0x40);
 
     /// Whether the trace is recorded.
     #[must_use]
@@ -61,14 +71,26 @@ impl TraceFlags {
         self.0 & Self::SAMPLED.0 != 0
     }
 
+    /// Whether the last seven bytes of the trace id are known to be random.
+    #[must_use]
+    pub fn is_random(self) -> bool {
+        self.0 & Self::RANDOM.0 != 0
+    }
+
     /// The same flags, recorded or not.
     #[must_use]
     pub fn with_sampled(self, sampled: bool) -> TraceFlags {
-        if sampled {
-            TraceFlags(self.0 | Self::SAMPLED.0)
-        } else {
-            TraceFlags(self.0 & !Self::SAMPLED.0)
-        }
+        let others = self.0 & !(Self::SAMPLED.0 | Self::DEFERRED.0);
+        TraceFlags(others | u8::from(sampled))
+    }
+
+    pub(crate) fn has(self, flag: TraceFlags) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    /// The flags that Trace Context knows; all others have to be sent as zero.
+    pub(crate) fn w3c(self) -> u8 {
+        self.0 & (Self::SAMPLED.0 | Self::RANDOM.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who asked: trace and span ids, baggage, and how they travel.
 //!
-//! A context goes in and out of carriers (HTTP headers, event attributes) in the W3C forms
+//! A context goes in and out of carriers (HTTP headers, event attributes) in the forms that
+//! [`Propagators`] lists, by default those of the W3C:
 //! [Trace Context](https://www.w3.org/TR/trace-context-2/) and
 //! [Baggage](https://www.w3.org/TR/baggage/). Within a thread the current context is a cell that
 //! is set for one poll at a time, so it never leaks from one request into another.
@@ -8,17 +9,20 @@
 mod baggage;
 mod carrier;
 pub(crate) mod current;
+pub(crate) mod hex;
 mod id;
-mod propagate;
+mod propagators;
+mod traceparent;
 mod tracestate;
 
 pub use baggage::Baggage;
 pub use carrier::{Carrier, CarrierMut};
-pub use current::{InCurrent, baggage, current, in_current, with_baggage};
+pub use current::{InCurrent, baggage, current, in_current, inject_current, with_baggage};
 pub use id::{SpanId, TraceFlags, TraceId};
-pub use propagate::{
-    Propagators, extract, extract_baggage, inject, inject_baggage, inject_current, traceparent,
-};
+pub(crate) use propagators::extract_tracestate;
+pub use propagators::{Propagator, Propagators, extract, extract_baggage, inject, inject_baggage};
+pub(crate) use traceparent::parse_traceparent;
+pub use traceparent::traceparent;
 pub use tracestate::TraceState;
 
 /// The part of a span that travels.

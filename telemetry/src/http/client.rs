@@ -3,8 +3,8 @@
 use super::semconv::{self, Method};
 use super::url;
 use crate::clock;
+use crate::context::SpanContext;
 use crate::context::current::Current;
-use crate::context::{self, SpanContext};
 use crate::metrics::{ClientLabels, Exemplar};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Kind, Parent};
@@ -81,12 +81,7 @@ impl ClientSpan {
     /// Writes the context, and the request's baggage, into the headers that go out.
     pub fn inject(&self, headers: &mut HeaderMap) {
         let propagators = self.current.core.propagators();
-        if propagators.tracecontext {
-            context::inject(&self.context(), headers);
-        }
-        if propagators.baggage {
-            context::inject_baggage(&self.current.baggage(), headers);
-        }
+        propagators.inject(&self.context(), &self.current.baggage(), headers);
     }
 
     /// Adds an attribute; nothing happens when the span is not recorded.

@@ -8,7 +8,9 @@ use super::semconv::{Method, Scheme, Version};
 use super::server::{Form, ServerSpan};
 use super::url;
 use crate::context::current::{self, Carried, Current};
-use crate::context::{self, Baggage, SpanContext, SpanId, TraceFlags, TraceId};
+use crate::context::{
+    self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, parse_traceparent,
+};
 use crate::core::Core;
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
@@ -76,7 +78,7 @@ impl Edge {
                 Some(parent.flags),
                 Parent {
                     span_id: parent.span_id,
-                    remote: true,
+                    remote: parent.is_valid(),
                 },
             ),
             None => (TraceId::random(), None, Parent::NONE),
@@ -85,7 +87,7 @@ impl Edge {
         let current = Current {
             trace_id,
             span_id: SpanId::random(),
-            flags: flags.unwrap_or_default().with_sampled(sampled),
+            flags: flags.unwrap_or(TraceFlags::RANDOM).with_sampled(sampled),
             core: Arc::clone(&self.core),
             carried,
         };
@@ -116,24 +118,14 @@ impl Edge {
 
     /// What the caller's context is to this request.
     fn origins(&self, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins {
-        let propagators = self.core.propagators();
-        let caller = if !propagators.tracecontext || scan.traceparents == 0 {
-            None
-        } else {
-            context::extract(request.headers)
-        };
+        let (caller, baggage) = self.caller(request, scan);
         match request.trust {
             Trust::Link => Origins {
                 parent: None,
-                link: caller,
+                link: caller.filter(SpanContext::is_valid),
                 carried: None,
             },
             Trust::Parent => {
-                let baggage = if propagators.baggage && scan.has_baggage {
-                    context::extract_baggage(request.headers)
-                } else {
-                    Baggage::EMPTY
-                };
                 let state = caller.as_ref().map(|caller| caller.tracestate.clone());
                 Origins {
                     parent: caller,
@@ -142,6 +134,32 @@ impl Edge {
                 }
             }
         }
+    }
+
+    /// What the caller says of itself. In the usual formats the scan has found it already.
+    fn caller(
+        &self,
+        request: &ServerRequest<'_>,
+        scan: &Scan<'_>,
+    ) -> (Option<SpanContext>, Baggage) {
+        let propagators = self.core.propagators();
+        let headers = request.headers;
+        if propagators != Propagators::W3C {
+            return propagators.extract(headers);
+        }
+        let parent = scan.traceparent.filter(|_| scan.traceparents == 1);
+        let mut caller = parent.and_then(|parent| parse_traceparent(parent.as_bytes()));
+        if let Some(caller) = &mut caller
+            && scan.has_tracestate
+        {
+            caller.tracestate = context::extract_tracestate(headers);
+        }
+        let baggage = if scan.has_baggage && request.trust == Trust::Parent {
+            context::extract_baggage(headers)
+        } else {
+            Baggage::EMPTY
+        };
+        (caller, baggage)
     }
 
     /// Begins the span of a request that goes out from the current context; without one, a trace
@@ -180,7 +198,9 @@ impl Edge {
         let current = Current {
             trace_id,
             span_id: SpanId::random(),
-            flags: caller_flags.unwrap_or(TraceFlags(0)).with_sampled(sampled),
+            flags: caller_flags
+                .unwrap_or(TraceFlags::RANDOM)
+                .with_sampled(sampled),
             core: Arc::clone(&self.core),
             carried,
         };

@@ -1,26 +1,16 @@
 //! How contexts travel.
 
 use super::env::Environment;
-use crate::context::Propagators;
+use crate::context::{Propagator, Propagators};
 
+/// Beside others, `none` means nothing.
 pub(super) fn read(env: &Environment<'_>) -> Propagators {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Word {
-        TraceContext,
-        Baggage,
-        None,
-    }
-    let words = [
-        ("tracecontext", Word::TraceContext),
-        ("baggage", Word::Baggage),
-        ("none", Word::None),
-    ];
-    let expected = "a list of tracecontext and baggage, or none";
-    let Some(listed) = env.list_of("OTEL_PROPAGATORS", expected, &words) else {
-        return Propagators::default();
-    };
-    Propagators {
-        tracecontext: listed.contains(&Word::TraceContext),
-        baggage: listed.contains(&Word::Baggage),
+    let mut words = vec![("none", None)];
+    words.extend(Propagator::ALL.map(|propagator| (propagator.name(), Some(propagator))));
+    let expected =
+        "a list of tracecontext, baggage, b3, b3multi, jaeger, xray and ottrace, or none";
+    match env.list_of("OTEL_PROPAGATORS", expected, &words) {
+        None => Propagators::default(),
+        Some(listed) => listed.into_iter().flatten().collect(),
     }
 }

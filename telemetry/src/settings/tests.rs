@@ -1,6 +1,7 @@
 //! The variables, as they are written and as they are wrong.
 
 use super::*;
+use crate::context::Propagator;
 use std::time::Duration;
 
 fn settings(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -112,6 +113,26 @@ fn samplers() {
 }
 
 #[test]
+fn propagators_keep_their_order() {
+    use Propagator::{B3, Baggage, Jaeger, TraceContext, XRay};
+    for (value, order) in [
+        (" ", vec![TraceContext, Baggage]),
+        ("none", vec![]),
+        (
+            "b3,baggage, B3 ,tracecontext",
+            vec![B3, Baggage, TraceContext],
+        ),
+        ("none,jaeger", vec![Jaeger]),
+        ("xray,unheard-of", vec![XRay]),
+        ("unheard-of", vec![TraceContext, Baggage]),
+    ] {
+        let settings = settings(&[("OTEL_PROPAGATORS", value)]).unwrap();
+        let read: Vec<_> = settings.propagators.iter().collect();
+        assert_eq!(read, order, "{value}");
+    }
+}
+
+#[test]
 fn attributes_headers_and_bounds() {
     let settings = settings(&[
         (
@@ -136,10 +157,7 @@ fn attributes_headers_and_bounds() {
     );
     assert_eq!(
         settings.propagators,
-        Propagators {
-            tracecontext: true,
-            baggage: false
-        }
+        [Propagator::TraceContext].into_iter().collect()
     );
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn ids(
 
 /// Bit 8 says that bit 9, "the parent is remote", is known.
 fn flag_word(flags: TraceFlags, remote: bool) -> u32 {
-    u32::from(flags.0) | 0x100 | if remote { 0x200 } else { 0 }
+    u32::from(flags.w3c()) | 0x100 | if remote { 0x200 } else { 0 }
 }
 
 pub(crate) fn name(out: &mut Vec<u8>, name: &str) {

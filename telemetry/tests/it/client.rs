@@ -78,7 +78,7 @@ async fn a_request_is_a_child_span_and_carries_the_context() {
     assert_eq!(span.kind, Kind::Client);
     assert_eq!(
         seen,
-        format!("00-{}-{}-01 user=alice", span.trace_id, span.span_id)
+        format!("00-{}-{}-03 user=alice", span.trace_id, span.span_id)
     );
     assert_eq!(span.parent_span_id, Some(tree.root().span_id));
     assert_eq!(

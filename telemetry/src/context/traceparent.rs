@@ -1,0 +1,117 @@
+//! `traceparent` of [Trace Context level 2](https://www.w3.org/TR/trace-context-2/#traceparent-header).
+
+use super::carrier::trim;
+use super::{SpanContext, SpanId, TraceFlags, TraceId, TraceState, hex};
+
+/// `00-<trace id>-<span id>-<flags>`, the form of `traceparent` and `traceresponse`.
+#[must_use]
+pub fn traceparent(context: &SpanContext) -> [u8; 55] {
+    let mut out = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    hex::write(&mut out[3..35], &context.trace_id.0.to_be_bytes());
+    hex::write(&mut out[36..52], &context.span_id.0.to_be_bytes());
+    hex::write(&mut out[53..55], &[context.flags.w3c()]);
+    out
+}
+
+/// The context in the value of a `traceparent` header. Version 00 is exact; a later one may go on
+/// after another dash, and of its flags only `sampled` is known to mean the same.
+pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
+    let text = trim(value);
+    let head = text.get(..55)?;
+    let version = hex::read(&head[..2])?;
+    if version == 0xff || head[2] != b'-' || head[35] != b'-' || head[52] != b'-' {
+        return None;
+    }
+    match text.get(55) {
+        None => {}
+        Some(b'-') if version > 0 => {}
+        Some(_) => return None,
+    }
+    let known = match version {
+        0 => TraceFlags::SAMPLED.0 | TraceFlags::RANDOM.0,
+        _ => TraceFlags::SAMPLED.0,
+    };
+    let context = SpanContext {
+        trace_id: TraceId(hex::read_wide(&head[3..35])?),
+        span_id: SpanId(hex::read(&head[36..52])?),
+        flags: TraceFlags(u8::try_from(hex::read(&head[53..55])?).ok()? & known),
+        tracestate: TraceState::NONE,
+    };
+    context.is_valid().then_some(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn a_good_traceparent_comes_back_as_it_was() {
+        for flags in ["00", "01", "02", "03"] {
+            let text = GOOD.replace("-01", &format!("-{flags}"));
+            let context = parse_traceparent(text.as_bytes()).unwrap();
+            assert_eq!(
+                context.trace_id.to_string(),
+                "0af7651916cd43dd8448eb211c80319c"
+            );
+            assert_eq!(context.span_id.to_string(), "b7ad6b7169203331");
+            assert_eq!(traceparent(&context), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn vectors_of_the_recommendation() {
+        let rest = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+        for (value, flags) in [
+            (format!("00-{rest}-00"), Some(0)),
+            (format!("00-{rest}-ff"), Some(3)),
+            (format!(" 00-{rest}-01\t"), Some(1)),
+            (format!("cc-{rest}-01"), Some(1)),
+            (format!("cc-{rest}-ff"), Some(1)),
+            (format!("cc-{rest}-01-what-the-future-brings"), Some(1)),
+            (format!("cc-{rest}-01.what"), None),
+            (format!("00-{rest}-01-extra"), None),
+            (format!("00-{rest}-01-"), None),
+            (format!("ff-{rest}-01"), None),
+            (format!("0-{rest}-01"), None),
+            (format!(".0-{rest}-01"), None),
+            (format!("00-{rest}-1"), None),
+            (format!("00-{rest}-.0"), None),
+            (format!("00-{}-01", rest.to_uppercase()), None),
+            (format!("00-{}-b7ad6b7169203331-01", "0".repeat(32)), None),
+            (
+                format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", "0".repeat(16)),
+                None,
+            ),
+            (
+                "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01".to_owned(),
+                None,
+            ),
+            (format!("00_{rest}-01"), None),
+            (String::new(), None),
+        ] {
+            let context = parse_traceparent(value.as_bytes());
+            assert_eq!(context.map(|context| context.flags.0), flags, "{value}");
+        }
+    }
+
+    /// Every single byte of a good header replaced by every other.
+    #[test]
+    fn what_is_read_is_what_is_written() {
+        for at in 0..GOOD.len() {
+            for byte in 0..=u8::MAX {
+                let mut text = GOOD.as_bytes().to_vec();
+                text[at] = byte;
+                let Some(context) = parse_traceparent(&text) else {
+                    continue;
+                };
+                assert!(context.is_valid());
+                assert!(!text.iter().any(u8::is_ascii_uppercase));
+                let written = traceparent(&context);
+                // Version and unknown flags are ours, not the caller's.
+                assert_eq!(written[2..53], text[2..53]);
+            }
+        }
+    }
+}

@@ -66,6 +66,11 @@ impl Core {
         &self.limits
     }
 
+    /// Our own instrumentation scope, as field 1 of `ScopeSpans` and `ScopeMetrics`.
+    pub(crate) fn scope(&self) -> Arc<[u8]> {
+        Arc::clone(&self.scope)
+    }
+
     pub(crate) fn is_recording(&self) -> bool {
         self.recording
     }

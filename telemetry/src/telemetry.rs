@@ -10,7 +10,7 @@ use crate::export::spool::Spool;
 use crate::export::{self, Exporter};
 use crate::http::{ClientMiddleware, Edge, ServerLayer};
 use crate::log::{self, FilterError, Format, RepeatLimit};
-use crate::metrics::{Metrics, MetricsPage};
+use crate::metrics::{Metrics, MetricsPage, Push};
 use crate::otlp_api::OtlpApi;
 use crate::service::{self, Service};
 use crate::settings::{Otlp, Protocol, Settings, SettingsError};
@@ -161,6 +161,13 @@ impl Builder {
             spool,
             Metrics::new(&attributes),
         ));
+        let push = match &settings.metrics.otlp {
+            Some(otlp) => Some(
+                Push::spawn(&core, otlp.clone(), &settings.metrics, resource)
+                    .map_err(InitError::Exporter)?,
+            ),
+            None => None,
+        };
         let resource = service::resource(&attributes);
         let tracer_provider = otel::tracer_provider(&core, resource.clone());
         let otlp_api = OtlpApi::new(&settings, resource);
@@ -168,6 +175,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 core,
                 way,
+                push,
                 log,
                 tracer_provider,
                 otlp_api,
@@ -196,6 +204,7 @@ pub struct Telemetry {
 struct Inner {
     core: Arc<Core>,
     way: Way,
+    push: Option<Push>,
     log: Option<log::Handle>,
     tracer_provider: SdkTracerProvider,
     otlp_api: OtlpApi,
@@ -314,12 +323,22 @@ impl Telemetry {
 
     /// Sends what waits, and returns once that is done or one attempt has failed.
     pub async fn flush(&self) {
+        tokio::join!(self.flush_spans(), self.push_metrics());
+    }
+
+    async fn flush_spans(&self) {
         self.sum_up_log();
         let spool = &self.inner.core.spool;
         match &self.inner.way {
             Way::Thread => spool.flush().await,
             Way::Memory(deliveries) => spool.deliver_to(deliveries),
             Way::Nowhere => {}
+        }
+    }
+
+    async fn push_metrics(&self) {
+        if let Some(push) = &self.inner.push {
+            push.flush().await;
         }
     }
 
@@ -340,11 +359,16 @@ impl Telemetry {
             match &self.inner.way {
                 // Running into the deadline is an outcome, not an error.
                 Way::Thread => drop(tokio::time::timeout(deadline, spool.ended()).await),
-                Way::Memory(_) | Way::Nowhere => self.flush().await,
+                Way::Memory(_) | Way::Nowhere => self.flush_spans().await,
             }
             spool.give_up();
         };
-        tokio::join!(spans, self.inner.otlp_api.shutdown(deadline));
+        let metrics = async {
+            if let Some(push) = &self.inner.push {
+                push.shutdown(begun + deadline).await;
+            }
+        };
+        tokio::join!(spans, metrics, self.inner.otlp_api.shutdown(deadline));
         self.sum_up_log();
         // Last, for whatever the others had to say. It has a moment even when they took all.
         let left = deadline.saturating_sub(begun.elapsed());

@@ -143,7 +143,6 @@ impl Client {
 
     /// Sends an encoded `Export…ServiceRequest` once, within the endpoint's timeout, unless the
     /// collector is to be left alone now.
-    #[allow(dead_code, reason = "the push of metrics is about to use it")]
     pub(crate) async fn send(&mut self, request: &[u8]) -> Delivered {
         let now = Instant::now();
         let until = self.pause().map(|pause| pause.until(false));

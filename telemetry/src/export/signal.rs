@@ -7,7 +7,6 @@
 pub(crate) enum Signal {
     Traces,
     /// Items are data points.
-    #[allow(dead_code, reason = "the push of metrics is about to use it")]
     Metrics,
     /// Items are log records.
     #[allow(dead_code, reason = "the push of logs is about to use it")]

@@ -37,7 +37,6 @@ pub(crate) enum Audience {
 
 /// A family without its points.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the OTLP push is about to use all of it")]
 pub(crate) struct Description {
     pub(crate) kind: Kind,
     /// OpenTelemetry's name, dotted.
@@ -215,6 +214,10 @@ pub(crate) struct Distribution {
 }
 
 impl Distribution {
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
     pub(crate) fn exemplar_of(&self, bucket: usize) -> Option<&Exemplar> {
         self.exemplars
             .iter()
@@ -245,6 +248,8 @@ pub(crate) struct Point {
     pub(crate) data: Data,
     /// Milliseconds since the Unix epoch if it was measured at a time of its own, else 0.
     pub(crate) at_millis: i64,
+    /// Nanoseconds since the Unix epoch from which it counts; 0 for the start of the process.
+    pub(crate) since_nanos: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -254,6 +259,11 @@ pub(crate) struct Family {
 }
 
 impl Family {
+    fn is_for(&self, audience: Audience) -> bool {
+        let told = self.description.audience;
+        told == Audience::Both || told == audience
+    }
+
     pub(crate) fn number(&mut self, labels: Labels, value: impl Into<Value>) {
         self.point(labels, Data::Number(value.into()));
     }
@@ -263,6 +273,7 @@ impl Family {
             labels,
             data,
             at_millis: 0,
+            since_nanos: 0,
         });
     }
 }
@@ -309,10 +320,16 @@ impl Snapshot {
 
     /// The families that one audience is told of.
     pub(crate) fn families_for(&self, audience: Audience) -> impl Iterator<Item = &Family> {
-        self.families.iter().filter(move |family| {
-            matches!(family.description.audience, Audience::Both)
-                || family.description.audience == audience
-        })
+        let families = self.families.iter();
+        families.filter(move |family| family.is_for(audience))
+    }
+
+    pub(crate) fn families_for_mut(
+        &mut self,
+        audience: Audience,
+    ) -> impl Iterator<Item = &mut Family> {
+        let families = self.families.iter_mut();
+        families.filter(move |family| family.is_for(audience))
     }
 }
 

@@ -6,6 +6,7 @@
 mod accept;
 mod active;
 mod atomic;
+mod delta;
 mod exemplar;
 mod family;
 mod histogram;
@@ -14,8 +15,10 @@ mod labels;
 #[cfg(test)]
 mod model;
 mod names;
+mod otlp;
 mod pipeline;
 mod process;
+mod push;
 mod registry;
 mod series;
 mod text;
@@ -23,6 +26,7 @@ mod text;
 pub(crate) use self::exemplar::Exemplar;
 pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
 pub(crate) use self::labels::NameId;
+pub(crate) use self::push::Push;
 
 use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
 use self::process::Process;

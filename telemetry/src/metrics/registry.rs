@@ -49,6 +49,7 @@ fn points(registered: &MetricFamily) -> impl Iterator<Item = Point> {
         labels: metric.get_label().iter().fold(Labels::none(), with),
         data: data(kind, metric),
         at_millis: metric.timestamp_ms(),
+        since_nanos: 0,
     })
 }
 

@@ -11,5 +11,6 @@ mod logs;
 mod metrics;
 mod otlp_api;
 mod outage;
+mod push;
 mod server;
 mod services;

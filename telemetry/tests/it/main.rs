@@ -14,3 +14,4 @@ mod outage;
 mod push;
 mod server;
 mod services;
+mod trace_context;

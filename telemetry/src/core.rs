@@ -3,6 +3,7 @@
 use crate::context::{Propagators, TraceFlags, TraceId};
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
+use crate::log::records::Records;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::settings::{Limits, Sampler, Settings};
@@ -28,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) heads: Heads,
     pub(crate) spool: Arc<Spool>,
     pub(crate) metrics: Metrics,
+    /// Where log records go, if they leave by OTLP.
+    pub(crate) records: Option<Arc<Records>>,
 }
 
 impl Core {
@@ -38,6 +41,7 @@ impl Core {
         last_words: std::time::Duration,
         spool: Arc<Spool>,
         metrics: Metrics,
+        records: Option<Arc<Records>>,
     ) -> Core {
         let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
         Core {
@@ -51,6 +55,7 @@ impl Core {
             heads: Heads::default(),
             spool,
             metrics,
+            records,
         }
     }
 

@@ -67,6 +67,16 @@ impl SpanCounts {
     pub fn dropped_for(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
     }
+
+    fn write_reasons(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for reason in DropReason::ALL {
+            let lost = self.dropped_for(reason);
+            if lost > 0 {
+                write!(f, ", {} {lost}", reason.as_str())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a shutdown achieved.
@@ -76,15 +86,17 @@ pub struct ShutdownReport {
     pub spans: SpanCounts,
     /// Spans delivered during the shutdown itself.
     pub flushed: u64,
+    /// The final counts of log records, if they leave by OTLP.
+    pub logs: SpanCounts,
     /// How long it took.
     pub elapsed: Duration,
 }
 
 impl ShutdownReport {
-    /// No span was lost, now or before.
+    /// No span and no log record was lost, now or before.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.spans.dropped() == 0
+        self.spans.dropped() == 0 && self.logs.dropped() == 0
     }
 }
 
@@ -100,11 +112,17 @@ impl fmt::Display for ShutdownReport {
             self.elapsed.as_millis(),
             self.spans.dropped()
         )?;
-        for reason in DropReason::ALL {
-            let lost = self.spans.dropped_for(reason);
-            if lost > 0 {
-                write!(f, ", {} {lost}", reason.as_str())?;
-            }
+        self.spans.write_reasons(f)?;
+        let SpanCounts {
+            produced, exported, ..
+        } = self.logs;
+        if produced > 0 {
+            let lost = self.logs.dropped();
+            write!(
+                f,
+                "; {exported} of {produced} log records exported; {lost} lost"
+            )?;
+            self.logs.write_reasons(f)?;
         }
         Ok(())
     }
@@ -123,9 +141,11 @@ mod tests {
         };
         spans.dropped[DropReason::QueueFull as usize] = 2;
         spans.dropped[DropReason::Shutdown as usize] = 1;
-        let report = ShutdownReport {
+        let mut logs = SpanCounts::default();
+        let mut report = ShutdownReport {
             spans,
             flushed: 3,
+            logs,
             elapsed: Duration::from_millis(12),
         };
         assert!(!report.is_complete());
@@ -134,5 +154,12 @@ mod tests {
             "7 of 10 spans exported, 3 of them during shutdown (12 ms); 3 lost, queue_full 2, \
              shutdown 1"
         );
+        logs.produced = 5;
+        logs.exported = 4;
+        logs.dropped[DropReason::Rejected as usize] = 1;
+        report.logs = logs;
+        let text = report.to_string();
+        let ends = "; 4 of 5 log records exported; 1 lost, rejected 1";
+        assert!(text.ends_with(ends), "{text}");
     }
 }

@@ -9,12 +9,12 @@ use std::error::Error;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use opentelemetry_otlp::{LogExporter, MetricExporter, Protocol, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{LogExporter, MetricExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
-use crate::settings::{Compression, Otlp, Settings};
+use crate::settings::{Compression, Otlp, Protocol, Settings};
 
 /// The providers behind `Telemetry::meter_provider` and `Telemetry::logger_provider`.
 #[derive(Debug)]
@@ -104,6 +104,9 @@ fn metric_exporter(otlp: &Otlp) -> Result<MetricExporter, BuildError> {
 }
 
 fn log_exporter(otlp: &Otlp) -> Result<LogExporter, BuildError> {
+    if otlp.protocol != Protocol::HttpProtobuf {
+        return Err("logs of the opentelemetry api leave by http/protobuf only".into());
+    }
     Ok(configured(LogExporter::builder().with_http(), otlp)?.build()?)
 }
 
@@ -116,7 +119,7 @@ fn configured<B: WithExportConfig + WithHttpConfig>(
     });
     let builder = builder
         .with_http_client(blocking_client(otlp.timeout)?)
-        .with_protocol(Protocol::HttpBinary)
+        .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
         .with_endpoint(otlp.endpoint.to_string())
         .with_timeout(otlp.timeout)
         .with_headers(headers.collect::<HashMap<_, _>>());

@@ -9,6 +9,7 @@ use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::export::{self, Exporter};
 use crate::http::{ClientMiddleware, Edge, ServerLayer};
+use crate::log::records::Records;
 use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Metrics, MetricsPage, Push};
 use crate::otlp_api::OtlpApi;
@@ -124,9 +125,11 @@ impl Builder {
         if let Exporter::Otlp(otlp) = &exporter {
             supported(otlp, true)?;
         }
-        for otlp in [&settings.metrics.otlp, &settings.logs.otlp] {
-            let Some(otlp) = otlp else { continue };
+        if let Some(otlp) = &settings.metrics.otlp {
             supported(otlp, otlp.protocol == Protocol::HttpProtobuf)?;
+        }
+        if let Some(otlp) = &settings.logs.otlp {
+            supported(otlp, true)?;
         }
         let log = if subscriber {
             Some(subscriber::install(&settings, service.name())?)
@@ -153,6 +156,10 @@ impl Builder {
             Exporter::None => (Way::Nowhere, Duration::ZERO),
         };
         let recording = !matches!(way, Way::Nowhere);
+        let records = Records::start(&settings.logs, &resource).map_err(InitError::Exporter)?;
+        if let (Some(log), Some(records)) = (&log, &records) {
+            log.export_to(service.name(), records);
+        }
         let core = Arc::new(Core::new(
             service,
             &settings,
@@ -160,6 +167,7 @@ impl Builder {
             last_words,
             spool,
             Metrics::new(&attributes),
+            records,
         ));
         let push = match &settings.metrics.otlp {
             Some(otlp) => Some(
@@ -302,6 +310,14 @@ impl Telemetry {
         self.inner.core.spool.counts()
     }
 
+    /// What became of every log record that was to leave by OTLP. All zero unless
+    /// `OTEL_LOGS_EXPORTER` says so.
+    #[must_use]
+    pub fn log_counts(&self) -> SpanCounts {
+        let records = self.inner.core.records.as_ref();
+        records.map_or(SpanCounts::default(), |records| records.counts())
+    }
+
     /// The OpenTelemetry API's tracers; their spans go the same way as ours.
     #[must_use]
     pub fn tracer_provider(&self) -> &SdkTracerProvider {
@@ -323,11 +339,16 @@ impl Telemetry {
 
     /// Sends what waits, and returns once that is done or one attempt has failed.
     pub async fn flush(&self) {
-        tokio::join!(self.flush_spans(), self.push_metrics());
+        self.sum_up_log();
+        let records = async {
+            if let Some(records) = &self.inner.core.records {
+                records.flush().await;
+            }
+        };
+        tokio::join!(self.flush_spans(), self.push_metrics(), records);
     }
 
     async fn flush_spans(&self) {
-        self.sum_up_log();
         let spool = &self.inner.core.spool;
         match &self.inner.way {
             Way::Thread => spool.flush().await,
@@ -348,11 +369,12 @@ impl Telemetry {
         }
     }
 
-    /// Takes no more spans, sends what waits and returns by the deadline at the latest. Whatever
-    /// is not delivered by then is counted as lost.
+    /// Takes no more spans and log records, sends what waits and returns by the deadline at the
+    /// latest. Whatever is not delivered by then is counted as lost.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let begun = Instant::now();
         let before = self.counts().exported;
+        self.sum_up_log();
         let spool = &self.inner.core.spool;
         spool.close(begun + deadline);
         let spans = async {
@@ -368,7 +390,13 @@ impl Telemetry {
                 push.shutdown(begun + deadline).await;
             }
         };
-        tokio::join!(spans, metrics, self.inner.otlp_api.shutdown(deadline));
+        let records = async {
+            if let Some(records) = &self.inner.core.records {
+                records.shutdown(deadline).await;
+            }
+        };
+        let otlp_api = self.inner.otlp_api.shutdown(deadline);
+        tokio::join!(spans, metrics, records, otlp_api);
         self.sum_up_log();
         // Last, for whatever the others had to say. It has a moment even when they took all.
         let left = deadline.saturating_sub(begun.elapsed());
@@ -377,6 +405,7 @@ impl Telemetry {
         ShutdownReport {
             spans,
             flushed: spans.exported - before,
+            logs: self.log_counts(),
             elapsed: begun.elapsed(),
         }
     }

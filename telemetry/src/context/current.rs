@@ -120,7 +120,7 @@ pub(crate) fn with_current<R>(read: impl FnOnce(&Current) -> R) -> Option<R> {
         .flatten()
 }
 
-type Ids = (TraceId, SpanId, TraceFlags);
+pub(crate) type Ids = (TraceId, SpanId, TraceFlags);
 
 /// The ids of the span that the OpenTelemetry API has attached on this thread: one of ours, or one
 /// that code which speaks that API has begun within ours.

@@ -9,7 +9,6 @@ pub(crate) enum Signal {
     /// Items are data points.
     Metrics,
     /// Items are log records.
-    #[allow(dead_code, reason = "the push of logs is about to use it")]
     Logs,
 }
 

@@ -25,6 +25,8 @@ pub(crate) fn spawn(spool: Arc<Spool>, otlp: Otlp) -> io::Result<()> {
     std::thread::Builder::new()
         .name("telemetry-export".to_owned())
         .spawn(move || {
+            // What exporting has to say is not exported.
+            let _quiet = opentelemetry::Context::enter_telemetry_suppressed_scope();
             runtime.block_on(run(&spool, &mut client));
             // A name that is still being looked up is waited for by nobody.
             runtime.shutdown_background();

@@ -3,8 +3,7 @@
 use tracing::Level;
 
 use super::time::Timestamp;
-use crate::context::current;
-use crate::context::{SpanId, TraceId};
+use crate::context::current::{self, Ids};
 
 /// The members of every line.
 #[derive(Debug)]
@@ -13,7 +12,7 @@ pub(super) struct Head<'a> {
     pub(super) level: Level,
     pub(super) target: &'a str,
     pub(super) service: Service<'a>,
-    pub(super) ids: Option<(TraceId, SpanId)>,
+    pub(super) ids: Option<Ids>,
 }
 
 /// The service whose context is current, or this one.
@@ -31,11 +30,10 @@ impl Service<'_> {
 }
 
 /// The current span: one of ours, or one of the OpenTelemetry API.
-pub(super) fn ids() -> Option<(TraceId, SpanId)> {
-    match current::attached_ids() {
-        Some((trace_id, span_id, _)) => Some((trace_id, span_id)),
-        None => current::with_current(|current| (current.trace_id, current.span_id)),
-    }
+pub(super) fn ids() -> Option<Ids> {
+    current::attached_ids().or_else(|| {
+        current::with_current(|current| (current.trace_id, current.span_id, current.flags))
+    })
 }
 
 /// Writes what did not come by an event.

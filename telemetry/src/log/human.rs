@@ -19,7 +19,7 @@ pub(super) fn open<'a>(line: &'a mut Vec<u8>, head: &Head<'_>, colours: bool) ->
     let mut fields = Fields {
         line,
         colours,
-        trace_id: head.ids.map(|(trace_id, _)| trace_id),
+        trace_id: head.ids.map(|(trace_id, ..)| trace_id),
     };
     fields.style(DIM);
     fields.line.extend_from_slice(&head.timestamp);

@@ -23,7 +23,7 @@ pub(super) fn open<'a>(line: &'a mut Vec<u8>, head: &Head<'_>) -> Fields<'a> {
     line.extend_from_slice(b"\",\"service\":\"");
     head.service.write(line, text::json_str);
     line.push(b'"');
-    if let Some((trace_id, span_id)) = head.ids {
+    if let Some((trace_id, span_id, _)) = head.ids {
         line.extend_from_slice(b",\"trace_id\":\"");
         text::hex(line, &trace_id.0.to_be_bytes());
         line.extend_from_slice(b"\",\"span_id\":\"");

@@ -10,6 +10,8 @@ mod json;
 mod layer;
 mod lines;
 mod output;
+mod record;
+pub(crate) mod records;
 mod repeats;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ mod text;
 mod time;
 
 use std::io::IsTerminal;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tracing_subscriber::Layer;
@@ -27,6 +29,7 @@ pub use self::filter::FilterError;
 use self::filter::{FilterHandle, LiveFilter};
 pub use self::lines::LineWriter;
 use self::output::Output;
+use self::records::Records;
 pub use self::repeats::RepeatLimit;
 use self::repeats::Repeats;
 pub(crate) use self::repeats::suppressed;
@@ -55,6 +58,13 @@ impl Handle {
     /// Replaces the filter for all services of the process.
     pub(crate) fn set_filter(&self, directives: &str) -> Result<(), FilterError> {
         self.filter.set(directives)
+    }
+
+    /// Exports what is logged outside any request, if that is signed by `service`.
+    pub(crate) fn export_to(&self, service: &str, records: &Arc<Records>) {
+        if *service == *self.output.service {
+            self.output.home.get_or_init(|| Arc::downgrade(records));
+        }
     }
 
     /// Sums up the lines that were left out as repeats.
@@ -107,6 +117,7 @@ where
         service: service.into(),
         colours,
         repeats: settings.log_repeats.map(Repeats::new),
+        home: OnceLock::new(),
     });
     let layer = layer::LogLayer {
         output: Arc::clone(&output),

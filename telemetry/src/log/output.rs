@@ -1,18 +1,25 @@
 //! Where lines are written, by the layer and by what sums up those that were left out.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use opentelemetry::Context;
 use tracing::Event;
 
 use super::Format;
 use super::head::{self, Head, Members, Service};
 use super::lines::LineWriter;
+use super::record;
+use super::records::Records;
 use super::repeats::{Place, Repeats, Verdict};
 use super::time::Stamp;
 use super::{human, json};
+use crate::clock::wall;
+use crate::context::current;
+use crate::core;
 
 /// A sink and the form of its lines.
 #[derive(Debug)]
@@ -23,6 +30,8 @@ pub(super) struct Output {
     pub(super) service: Box<str>,
     pub(super) colours: bool,
     pub(super) repeats: Option<Repeats>,
+    /// Takes what is logged outside any request.
+    pub(super) home: OnceLock<Weak<Records>>,
 }
 
 /// What one thread uses again for each line.
@@ -30,6 +39,8 @@ pub(super) struct Output {
 pub(super) struct Buffers {
     line: Vec<u8>,
     stamp: Stamp,
+    /// A target as the scope of a record. Targets are static, so there is an end of them.
+    scopes: HashMap<&'static str, Arc<[u8]>>,
 }
 
 impl Output {
@@ -54,15 +65,20 @@ impl Output {
     }
 
     pub(super) fn event(&self, event: &Event<'_>, buffers: &mut Buffers) {
-        let Buffers { line, stamp } = buffers;
+        let Buffers {
+            line,
+            stamp,
+            scopes,
+        } = buffers;
         line.clear();
         let metadata = event.metadata();
+        let ids = head::ids();
         let head = Head {
             timestamp: stamp.now(),
             level: *metadata.level(),
             target: metadata.target(),
             service: Service(&self.service),
-            ids: head::ids(),
+            ids,
         };
         match self.format {
             Format::Json => {
@@ -77,6 +93,20 @@ impl Output {
             }
         }
         self.lines.write(line);
+        if let Some(records) = self.records() {
+            line.clear();
+            record::write(line, event, records.limits(), wall(Instant::now()), ids);
+            let scope = || core::scope(metadata.target(), "");
+            records.push(scopes.entry(metadata.target()).or_insert_with(scope), line);
+        }
+    }
+
+    /// Who exports what is logged now, if anybody does. Not what exporting itself has to say: each
+    /// request would be followed by another.
+    fn records(&self) -> Option<Arc<Records>> {
+        let records = current::with_current(|current| current.core.records.clone());
+        let records = records.unwrap_or_else(|| self.home.get()?.upgrade())?;
+        (!Context::is_current_telemetry_suppressed()).then_some(records)
     }
 
     /// Sums up what was left out, also where its window is not over yet.
@@ -112,6 +142,14 @@ impl Output {
             }
         }
         self.lines.write(&line);
+        if let Some(records) = self.records() {
+            line.clear();
+            let now = wall(Instant::now());
+            let mut fields = record::open(&mut line, place, records.limits(), now, None);
+            summary(&mut fields, place, left_out);
+            fields.finish();
+            records.push(&core::scope(place.target(), ""), &line);
+        }
     }
 
     /// A thread writes summaries as long as there are any to come. Without one they come with the

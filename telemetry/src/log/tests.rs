@@ -46,7 +46,7 @@ impl Write for Sink {
 
 /// What `tracing` remembers of each place in the code is shared by all dispatchers of the process
 /// and made anew whenever one comes, goes or changes its filter: here one at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+pub(super) static ALONE: Mutex<()> = Mutex::new(());
 
 struct Log {
     sink: Sink,

@@ -1,8 +1,11 @@
 //! Log lines on the standard output of a whole process.
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use prost::Message;
 use std::process::Command;
 use std::time::Duration;
-use telemetry::{Format, LineWriter, Service, Telemetry};
+use telemetry::{Format, LineWriter, Service, Settings, Telemetry};
 
 const CHILD: &str = "TELEMETRY_TEST_LOG_CHILD";
 
@@ -168,4 +171,80 @@ fn a_storm_costs_its_first_lines_and_a_sum() {
     let page = lines.iter().find_map(|line| line["page"].as_str()).unwrap();
     let suppressed = page.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
     assert_eq!(suppressed, summed);
+}
+
+#[tokio::test]
+async fn child_that_exports_its_log() {
+    if !is_child() {
+        return;
+    }
+    let (address, requests) = crate::otlp_api::receiver().await;
+    let settings = Settings::from_vars(|name| match name {
+        "OTEL_LOGS_EXPORTER" => Some("otlp".to_owned()),
+        "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(address.clone()),
+        "OTEL_EXPORTER_OTLP_COMPRESSION" => Some("gzip".to_owned()),
+        _ => None,
+    });
+    let telemetry = Telemetry::builder(Service::new("orders", "1.0.0"))
+        .settings(settings.unwrap())
+        .build()
+        .unwrap();
+    let span = telemetry.untraced(async {
+        tracing::warn!(remaining = 3, "budget is low");
+        telemetry::context::current().unwrap()
+    });
+    let span = span.await;
+    telemetry.flush().await;
+    tracing::info!(target: "elsewhere", "outside");
+    for _ in 0..150 {
+        tracing::error!("a storm");
+    }
+    let report = telemetry.shutdown(Duration::from_secs(5)).await;
+    // Two lines, a hundred of the storm and its sum.
+    assert_eq!((report.logs.exported, report.logs.queued), (103, 0));
+    assert_eq!(report.logs.produced, 103, "{report}");
+    assert!(report.is_complete(), "{report}");
+
+    let requests = requests.lock().unwrap();
+    assert_eq!(requests.len(), 2);
+    let [first, second] = [0, 1].map(|at| {
+        let (signal, _, body) = &requests[at];
+        assert_eq!(signal, "logs");
+        let mut request = ExportLogsServiceRequest::decode(&body[..]).unwrap();
+        assert_eq!(request.resource_logs.len(), 1);
+        request.resource_logs.remove(0)
+    });
+    let attributes = first.resource.unwrap().attributes;
+    let name = attributes.iter().find(|pair| pair.key == "service.name");
+    let name = name.unwrap().value.clone().unwrap().value.unwrap();
+    assert_eq!(name, Value::StringValue("orders".to_owned()));
+    let scope = &first.scope_logs[0];
+    assert_eq!(scope.scope.as_ref().unwrap().name, module_path!());
+    let record = &scope.log_records[0];
+    assert_eq!(record.trace_id, span.trace_id.0.to_be_bytes());
+    assert_eq!(record.span_id, span.span_id.0.to_be_bytes());
+    assert_eq!(record.flags, u32::from(span.flags.0));
+
+    let records = second.scope_logs.iter().map(|scope| {
+        let name = scope.scope.as_ref().unwrap().name.as_str();
+        (name, scope.log_records.len())
+    });
+    let expected = [("elsewhere", 1), (module_path!(), 101)];
+    assert_eq!(records.collect::<Vec<_>>(), expected);
+    let sum = second.scope_logs[1].log_records.last().unwrap();
+    let suppressed = sum.attributes.iter().find(|pair| pair.key == "suppressed");
+    let suppressed = suppressed.unwrap().value.clone().unwrap().value;
+    assert_eq!(suppressed, Some(Value::IntValue(50)));
+    assert_eq!(sum.severity_text, "ERROR");
+    assert!(sum.trace_id.is_empty());
+}
+
+/// What arrived is asserted in the child; what is left to see is that its lines are there too.
+#[test]
+fn a_log_leaves_by_otlp_beside_its_lines() {
+    let lines = json_of("logs::child_that_exports_its_log");
+    let messages = lines.iter().filter_map(|line| line["message"].as_str());
+    assert_eq!(messages.filter(|said| *said == "a storm").count(), 100);
+    assert_eq!(lines[0]["message"], "budget is low");
 }

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::handle::Worker;
 use crate::subject::Variant;
-use crate::worker::{self, Worker};
+use crate::worker::{self, Order};
 
 /// Before anything is counted: caches, thread-local buffers and route tables are filled.
 const WARM_UP: u64 = 2_000;
@@ -49,10 +50,10 @@ pub(crate) fn measure(variant: Variant) -> Result<Cost> {
         format!("--callgrind-out-file={}", out.display()),
     ];
     let mut worker = Worker::start(variant, &wrapper)?;
-    worker.tell::<()>(&format!("run {WARM_UP}"))?;
-    worker.tell::<()>("flush")?;
-    worker.tell::<()>(&format!("measured {REQUESTS}"))?;
-    worker.end(WARM_UP + REQUESTS)?;
+    worker.run(WARM_UP)?;
+    worker.flush()?;
+    worker.tell::<()>(Order::Measured { times: REQUESTS })?;
+    worker.end()?;
     // The first dump, of the first thread: the others and the end of the process have their own.
     let dump = folder.path().join("out.1-01");
     let text = std::fs::read_to_string(dump)

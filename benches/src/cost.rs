@@ -5,88 +5,118 @@ use std::io::Write;
 use anyhow::{Result, bail};
 
 use crate::callgrind::{self, Cost};
+use crate::section::{Bar, Section};
 use crate::subject::{
-    BARE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF, Variant,
+    BARE, FASTRACE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF, TOWER,
+    TOWER_OTEL, TRACING, Variant,
 };
 use crate::table::{Table, thousands};
 
 /// What a request may cost: instructions over bare axum, allocations over a layer that does nothing
 /// (axum asks for some itself, whatever the layer).
 #[derive(Debug, Clone, Copy)]
-struct Bar {
+struct Limit {
     instructions: f64,
     allocations: f64,
 }
 
-const SAMPLED: Bar = Bar {
+const SAMPLED: Limit = Limit {
     instructions: 6_500.0,
     allocations: 3.0,
 };
-const UNSAMPLED: Bar = Bar {
+const UNSAMPLED: Limit = Limit {
     instructions: 3_500.0,
     allocations: 2.0,
 };
-const HELD: [(Variant, Option<Bar>); 5] = [
+const OURS_HELD: [(Variant, Option<Limit>); 5] = [
     (OURS, Some(SAMPLED)),
     (OURS_PARENT, Some(SAMPLED)),
     (OURS_OFF, Some(UNSAMPLED)),
     (OURS_PARENT_OFF, Some(UNSAMPLED)),
     (OURS_ONE, None),
 ];
+const PEERS: [(Variant, Option<Limit>); 4] = [
+    (TRACING, None),
+    (TOWER, None),
+    (TOWER_OTEL, None),
+    (FASTRACE, None),
+];
 
-/// Measures, prints, and tells whether all bars are met.
-pub(crate) fn run() -> Result<bool> {
+/// Counts ours, and the peers if asked to.
+pub(crate) fn measure(with_peers: bool) -> Result<Section> {
     if !callgrind::is_installed() {
-        bail!("valgrind is missing: apt-get install valgrind (or your system's way)");
+        bail!(
+            "valgrind is missing: install it with the system's package manager, such as \
+             apt-get install valgrind"
+        );
     }
-    let mut out = std::io::stdout().lock();
-    let measure = |variant: Variant| -> Result<Cost> {
-        writeln!(std::io::stderr(), "counting: {}", variant.title)?;
-        callgrind::measure(variant)
-    };
-    let bare = measure(BARE)?;
-    let identity = measure(IDENTITY)?;
+    let bare = count(BARE)?;
+    let identity = count(IDENTITY)?;
     let mut table = Table::new(&[
-        "per request, its thread",
+        "a request, its thread",
         "instr.",
         "over bare",
-        "bar",
         "allocs",
         "own",
-        "bar",
-        "met",
     ]);
-    for (variant, cost) in [(BARE, bare), (IDENTITY, identity)] {
-        table.row([
-            variant.title.to_owned(),
-            thousands(cost.instructions),
-            thousands(cost.instructions - bare.instructions),
-            String::new(),
-            format!("{:.2}", cost.allocations),
-        ]);
-    }
-    let mut met = true;
-    for (variant, bar) in HELD {
-        let cost = measure(variant)?;
-        let over = cost.instructions - bare.instructions;
-        let own = cost.allocations - identity.allocations;
-        let mut cells = vec![
-            variant.title.to_owned(),
-            thousands(cost.instructions),
-            thousands(over),
-            String::new(),
-            format!("{:.2}", cost.allocations),
-            format!("{own:.2}"),
-        ];
-        if let Some(bar) = bar {
-            let holds = over <= bar.instructions && own.round() <= bar.allocations;
-            met &= holds;
-            cells[3] = thousands(bar.instructions);
-            cells.push(format!("{}", bar.allocations));
-            cells.push(if holds { "yes" } else { "NO" }.to_owned());
+    row(&mut table, BARE, bare, bare, None);
+    row(&mut table, IDENTITY, identity, bare, None);
+    let mut bars = Vec::new();
+    let peers = PEERS.iter().filter(|_| with_peers);
+    for &(variant, limit) in OURS_HELD.iter().chain(peers) {
+        let cost = count(variant)?;
+        row(&mut table, variant, cost, bare, Some(identity));
+        if let Some(limit) = limit {
+            bars.extend(hold(variant, cost, limit, bare, identity));
         }
-        table.row(cells);
     }
-    out.write_all(table.terminal().as_bytes())?;
-    Ok(met)
+    Ok(Section {
+        title: "Instructions and allocations",
+        table,
+        bars,
+    })
+}
+
+fn count(variant: Variant) -> Result<Cost> {
+    writeln!(std::io::stderr(), "counting: {}", variant.title)?;
+    callgrind::measure(variant)
+}
+
+fn row(table: &mut Table, variant: Variant, cost: Cost, bare: Cost, identity: Option<Cost>) {
+    let own = identity.map(|identity| cost.allocations - identity.allocations);
+    table.row([
+        variant.title.to_owned(),
+        thousands(cost.instructions),
+        thousands(cost.instructions - bare.instructions),
+        format!("{:.2}", cost.allocations),
+        own.map(|own| format!("{own:.2}")).unwrap_or_default(),
+    ]);
+}
+
+fn hold(variant: Variant, cost: Cost, limit: Limit, bare: Cost, identity: Cost) -> [Bar; 2] {
+    let instructions = cost.instructions - bare.instructions;
+    let own = cost.allocations - identity.allocations;
+    let bar = |what: &str, limit: f64, seen: String, met: bool| Bar {
+        figure: format!("{}: {what}", variant.title),
+        bar: format!("<= {}", thousands(limit)),
+        seen,
+        spread: String::new(),
+        met,
+        asserted: true,
+    };
+    [
+        bar(
+            "instructions over bare",
+            limit.instructions,
+            thousands(instructions),
+            instructions <= limit.instructions,
+        ),
+        bar(
+            "allocations of its own",
+            limit.allocations,
+            format!("{own:.2}"),
+            // Buffers that grow now and then are a hundredth of one.
+            own.round() <= limit.allocations,
+        ),
+    ]
 }

@@ -1,38 +1,67 @@
 //! What telemetry costs: instructions, allocations and CPU time over the same service without it,
 //! and beside its peers in the same run.
 //!
-//! It only measures; nothing depends on it. Instructions and allocations are held to their bars,
-//! times are reported and never asserted.
+//! It only measures; nothing depends on it. Instructions, allocations and correctness are held to
+//! their bars, times are reported and never asserted.
 
 mod callgrind;
 mod cost;
+mod handle;
+mod lines;
+mod load;
 mod ours;
+#[cfg(feature = "peers")]
+mod peers;
+mod report;
 mod request;
+mod section;
+mod sections;
 mod sink;
+mod soak;
+mod spans;
+mod stats;
 mod subject;
 mod table;
+mod times;
 mod worker;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-const USAGE: &str = "usage: scripts/bench [cost]
-  cost   instructions and allocations only (needs valgrind)";
+const USAGE: &str = "usage: scripts/bench [PART]
+  without a part: everything, and the tables in benches/RESULTS.md
+  cost            instructions and allocations (needs valgrind; without the peers)
+  requests        CPU time of a request
+  spans           CPU time of a child span of tracing
+  lines           CPU time of a request with a JSON line
+  loopback        CPU time of a server over loopback
+  soak [SECONDS]  a collector that accepts and never answers (60 s)";
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let met = match *arguments {
-        ["cost"] => cost::run()?,
-        // What the others start.
-        ["worker", name, sink] => {
-            worker::serve(name, sink)?;
-            true
-        }
+    if let ["worker", name, sink] = *arguments {
+        worker::serve(name, sink)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let peers = cfg!(feature = "peers");
+    ensure!(
+        peers || arguments == ["cost"],
+        "built without the peers, this knows `cost` only: run scripts/bench"
+    );
+    let holds = match *arguments {
+        [] => report::everything()?,
+        ["cost"] => report::part(cost::measure(peers))?,
+        ["requests"] => report::part(sections::requests())?,
+        ["spans"] => report::part(sections::spans())?,
+        ["lines"] => report::part(sections::lines())?,
+        ["loopback"] => report::part(sections::loopback())?,
+        ["soak"] => report::part(sections::soak(60, peers))?,
+        ["soak", seconds] => report::part(sections::soak(seconds.parse()?, peers))?,
         _ => bail!("{USAGE}"),
     };
-    Ok(if met {
+    Ok(if holds {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -3,12 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use telemetry::{Service, Settings, Telemetry};
+use anyhow::Result;
+use http::{HeaderMap, Method, Uri, Version};
+use telemetry::http::{ServerRequest, Trust};
+use telemetry::{Service, Settings, SpanCounts, Telemetry};
 use tokio::runtime::Runtime;
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
 
-use crate::request::{Layered, Pipeline, router};
-use crate::subject::Ended;
+use crate::request::{Layered, Pipeline, TARGET, router};
+use crate::spans::{self, Children};
+use crate::subject::Counts;
 
 /// Settings as an operator would leave them, but for where spans go and how many are sampled.
 pub(crate) fn settings(per_cent: u32, sink: SocketAddr) -> Result<Settings> {
@@ -33,7 +38,8 @@ pub(crate) fn layered(per_cent: u32, sink: SocketAddr) -> Result<Layered> {
     })
 }
 
-struct Ours(Telemetry);
+/// Our pipeline.
+pub(crate) struct Ours(pub(crate) Telemetry);
 
 impl Pipeline for Ours {
     fn flush(&mut self, runtime: &Runtime) -> Result<()> {
@@ -41,11 +47,47 @@ impl Pipeline for Ours {
         Ok(())
     }
 
-    fn end(&mut self, runtime: &Runtime) -> Result<Ended> {
-        let report = runtime.block_on(self.0.shutdown(Duration::from_secs(10)));
-        ensure!(report.is_complete(), "{report}");
-        Ok(Ended {
-            exported: Some(report.spans.exported),
-        })
+    fn counts(&self) -> Option<Counts> {
+        Some(read(&self.0.counts()))
     }
+
+    fn stop(&mut self, runtime: &Runtime, deadline: Duration) -> Result<Option<Counts>> {
+        let report = runtime.block_on(self.0.shutdown(deadline));
+        Ok(Some(read(&report.spans)))
+    }
+}
+
+fn read(counts: &SpanCounts) -> Counts {
+    Counts {
+        produced: counts.produced,
+        exported: counts.exported,
+        dropped: counts.dropped(),
+        queued: counts.queued,
+    }
+}
+
+/// Spans of `tracing` within a server span.
+pub(crate) fn children(per_cent: u32, sink: SocketAddr) -> Result<Children<impl FnMut(u64)>> {
+    let telemetry = Telemetry::builder(Service::new("bench", "1"))
+        .settings(settings(per_cent, sink)?)
+        .without_subscriber()
+        .build()?;
+    tracing::subscriber::set_global_default(Registry::default().with(telemetry::layer()))?;
+    let edge = telemetry.edge();
+    let headers = HeaderMap::new();
+    let within = move |times| {
+        let span = edge.start(&ServerRequest {
+            method: &Method::GET,
+            uri: &Uri::from_static(TARGET),
+            version: Version::HTTP_11,
+            headers: &headers,
+            peer: None,
+            scheme: "http",
+            route: None,
+            trust: Trust::default(),
+        });
+        let _scope = span.scope();
+        spans::make(times);
+    };
+    Children::new(within, Box::new(Ours(telemetry)))
 }

@@ -1,6 +1,8 @@
 //! A request through an axum router by `Service::call`: no sockets, so that nothing but the
 //! router, its layers and the handler is measured.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use axum::body::Body;
 use axum::extract::{Path, Query};
@@ -14,9 +16,12 @@ use tokio::runtime::Runtime;
 use tower::Service;
 use tower::layer::util::Identity;
 
-use crate::subject::{Ended, Subject};
+use crate::subject::{Counts, Subject};
 
-const ANSWER: &[u8] = br#"{"id":42,"name":"Ada Lovelace","verbose":true}"#;
+/// What the service is asked for.
+pub(crate) const TARGET: &str = "/users/42?verbose=true";
+/// What it answers.
+pub(crate) const ANSWER: &[u8] = br#"{"id":42,"name":"Ada Lovelace","verbose":true}"#;
 
 #[derive(Serialize)]
 struct User {
@@ -33,7 +38,19 @@ struct Options {
 
 /// The service without any telemetry.
 pub(crate) fn router() -> Router {
-    Router::new().route("/users/{id}", get(user))
+    Router::new().route(ROUTE, get(user))
+}
+
+/// The same, with a line from the handler.
+pub(crate) fn logging_router() -> Router {
+    Router::new().route(ROUTE, get(logged_user))
+}
+
+const ROUTE: &str = "/users/{id}";
+
+async fn logged_user(path: Path<u64>, query: Query<Options>) -> Json<User> {
+    tracing::info!(user.id = *path, "user looked up");
+    user(path, query).await
 }
 
 async fn user(Path(id): Path<u64>, Query(options): Query<Options>) -> Json<User> {
@@ -44,24 +61,30 @@ async fn user(Path(id): Path<u64>, Query(options): Query<Options>) -> Json<User>
     })
 }
 
-/// Where what a router's layers record goes.
+/// Where what is recorded goes.
 pub(crate) trait Pipeline {
     /// Waits until everything recorded so far has left the process.
     fn flush(&mut self, runtime: &Runtime) -> Result<()>;
-    /// Flushes and stops.
-    fn end(&mut self, runtime: &Runtime) -> Result<Ended>;
+
+    /// What became of the spans so far, if it says so.
+    fn counts(&self) -> Option<Counts> {
+        None
+    }
+
+    /// Stops within the deadline.
+    fn stop(&mut self, runtime: &Runtime, deadline: Duration) -> Result<Option<Counts>>;
 }
 
 /// Nothing is recorded.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Pipeline for Nowhere {
     fn flush(&mut self, _: &Runtime) -> Result<()> {
         Ok(())
     }
 
-    fn end(&mut self, _: &Runtime) -> Result<Ended> {
-        Ok(Ended::default())
+    fn stop(&mut self, _: &Runtime, _: Duration) -> Result<Option<Counts>> {
+        Ok(None)
     }
 }
 
@@ -108,6 +131,13 @@ impl Caller {
     }
 }
 
+/// A runtime on the thread that asks for it.
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 /// Requests, one after the other, on a current-thread runtime.
 pub(crate) struct Requests {
     runtime: Runtime,
@@ -117,11 +147,8 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new(layered: Layered, caller: Caller) -> Result<Requests> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         Ok(Requests {
-            runtime,
+            runtime: runtime()?,
             layered,
             traceparent: caller.traceparent(),
         })
@@ -144,15 +171,23 @@ impl Subject for Requests {
         self.layered.pipeline.flush(&self.runtime)
     }
 
-    fn end(&mut self) -> Result<Ended> {
-        self.layered.pipeline.end(&self.runtime)
+    fn counts(&self) -> Option<Counts> {
+        self.layered.pipeline.counts()
+    }
+
+    fn stop(&mut self, deadline: Duration) -> Result<Option<Counts>> {
+        self.layered.pipeline.stop(&self.runtime, deadline)
+    }
+
+    fn router(&self) -> Option<Router> {
+        Some(self.layered.router.clone())
     }
 }
 
 async fn request(router: &mut Router, traceparent: Option<&HeaderValue>) -> Result<()> {
     const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
     let mut request = Request::new(Body::empty());
-    *request.uri_mut() = Uri::from_static("/users/42?verbose=true");
+    *request.uri_mut() = Uri::from_static(TARGET);
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::from_static("shop.example:8080"));
     headers.insert(USER_AGENT, HeaderValue::from_static("citywatch-benches/1"));

@@ -54,6 +54,27 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The same cells in Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let mut out = String::new();
+        let mut line = |cells: &[String]| {
+            let missing = self.head.len().saturating_sub(cells.len());
+            let _ = writeln!(out, "| {} |{}", cells.join(" | "), " |".repeat(missing));
+        };
+        line(&self.head);
+        let mut rule = vec!["---:".to_owned(); self.head.len()];
+        if let Some(first) = rule.first_mut() {
+            *first = "---".to_owned();
+        }
+        line(&rule);
+        for row in &self.rows {
+            line(row);
+        }
+        out
+    }
+}
+
 /// A whole number with commas between thousands.
 pub(crate) fn thousands(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
@@ -79,6 +100,10 @@ mod tests {
         let mut table = Table::new(&["what", "ns"]);
         table.row(["µs".to_owned(), "1,000".to_owned()]);
         assert_eq!(table.terminal(), "what     ns\nµs    1,000\n");
+        assert_eq!(
+            table.markdown(),
+            "| what | ns |\n| --- | ---: |\n| µs | 1,000 |\n"
+        );
     }
 
     #[test]

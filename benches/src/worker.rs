@@ -1,45 +1,100 @@
 //! A process that measures one subject, told by lines on its stdin and answering on its stderr;
 //! its stdout belongs to whatever the subject logs.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::io::{BufRead, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use serde::de::DeserializeOwned;
+use anyhow::{Context, Result, bail};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::sink::Sink;
-use crate::subject::{self, Ended, Subject, Variant};
+use crate::request;
+use crate::soak;
+use crate::subject::{self, Counts, Subject};
 
 /// Begins an answer among whatever else is written to stderr.
-const ANSWER: &str = "answer ";
+pub(crate) const ANSWER: &str = "answer ";
+/// Between bursts, so that no exporter falls behind.
+const PAUSE: Duration = Duration::from_millis(2);
 
-/// The worker's side: does what it is told until told to end.
+/// What a worker can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Does it so many times.
+    Run { times: u64 },
+    /// The same, for callgrind.
+    Measured { times: u64 },
+    /// Waits until everything has left the process.
+    Flush,
+    /// Measures bursts of so many with pauses between them, then flushes; answers a [`Round`].
+    Round { bursts: u32, times: u64 },
+    /// Puts the service behind a socket; answers its address.
+    Serve,
+    /// The process's CPU time so far, in nanoseconds.
+    Cpu,
+    /// See [`soak::run`].
+    Soak { seconds: u64, rate: u64 },
+    /// Stops within the deadline; answers [`Stopped`].
+    Stop { deadline_ms: u64 },
+}
+
+/// CPU time for one of what was done, in nanoseconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Round {
+    /// On the thread that does it, in the quickest burst.
+    pub(crate) thread: f64,
+    /// In the whole process, exporter included, over the whole round.
+    pub(crate) process: f64,
+}
+
+/// How a subject has stopped.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Stopped {
+    pub(crate) counts: Option<Counts>,
+    pub(crate) seconds: f64,
+}
+
+/// Does what it is told until nobody tells it any more.
 pub(crate) fn serve(name: &str, sink: &str) -> Result<()> {
     let sink: SocketAddr = sink.parse()?;
     let mut subject = subject::build(name, sink)?;
-    for line in std::io::stdin().lines() {
-        let line = line?;
-        let words: Vec<&str> = line.split(' ').collect();
-        let answer = match *words {
-            ["run", times] => {
-                subject.run(times.parse()?)?;
-                String::from("null")
-            }
-            ["measured", times] => {
-                measured(&mut *subject, times.parse()?)?;
-                String::from("null")
-            }
-            ["flush"] => {
-                subject.flush()?;
-                String::from("null")
-            }
-            ["end"] => serde_json::to_string(&subject.end()?)?,
-            _ => bail!("a worker does not know {line:?}"),
-        };
+    for line in std::io::stdin().lock().lines() {
+        let answer = obey(&mut *subject, serde_json::from_str(&line?)?)?;
         writeln!(std::io::stderr(), "{ANSWER}{answer}")?;
     }
     Ok(())
+}
+
+fn obey(subject: &mut dyn Subject, order: Order) -> Result<Value> {
+    Ok(match order {
+        Order::Run { times } => {
+            subject.run(times)?;
+            Value::Null
+        }
+        Order::Measured { times } => {
+            measured(subject, times)?;
+            Value::Null
+        }
+        Order::Flush => {
+            subject.flush()?;
+            Value::Null
+        }
+        Order::Round { bursts, times } => serde_json::to_value(round(subject, bursts, times)?)?,
+        Order::Serve => serde_json::to_value(listen(subject)?)?,
+        Order::Cpu => serde_json::to_value(nanoseconds(ClockId::ProcessCPUTime))?,
+        Order::Soak { seconds, rate } => serde_json::to_value(soak::run(subject, seconds, rate)?)?,
+        Order::Stop { deadline_ms } => {
+            let begun = Instant::now();
+            let counts = subject.stop(Duration::from_millis(deadline_ms))?;
+            serde_json::to_value(Stopped {
+                counts,
+                seconds: begun.elapsed().as_secs_f64(),
+            })?
+        }
+    })
 }
 
 /// Callgrind forgets what it has counted when this begins, and writes it down when this ends.
@@ -51,86 +106,42 @@ fn measured(subject: &mut dyn Subject, times: u64) -> Result<()> {
 /// How callgrind names [`measured`].
 pub(crate) const MEASURED: &str = concat!(module_path!(), "::measured");
 
-/// The other side: a worker under way.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    pub(crate) variant: Variant,
-    child: Child,
-    stdin: ChildStdin,
-    stderr: BufReader<ChildStderr>,
-    sink: Sink,
+fn round(subject: &mut dyn Subject, bursts: u32, times: u64) -> Result<Round> {
+    let process = nanoseconds(ClockId::ProcessCPUTime);
+    let mut quickest = u64::MAX;
+    for _ in 0..bursts {
+        let begun = nanoseconds(ClockId::ThreadCPUTime);
+        subject.run(times)?;
+        quickest = quickest.min(nanoseconds(ClockId::ThreadCPUTime) - begun);
+        thread::sleep(PAUSE);
+    }
+    subject.flush()?;
+    let process = nanoseconds(ClockId::ProcessCPUTime) - process;
+    Ok(Round {
+        thread: quickest as f64 / times as f64,
+        process: process as f64 / (times * u64::from(bursts)) as f64,
+    })
 }
 
-impl Worker {
-    /// Starts one, behind the words of `wrapper` if there are any.
-    pub(crate) fn start(variant: Variant, wrapper: &[String]) -> Result<Worker> {
-        let sink = Sink::start()?;
-        let this = std::env::current_exe()?;
-        let mut command = match wrapper {
-            [] => Command::new(this),
-            [program, arguments @ ..] => {
-                let mut command = Command::new(program);
-                command.args(arguments).arg(this);
-                command
-            }
-        };
-        command
-            .args(["worker", variant.name, &sink.address.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
-        let stdin = child.stdin.take().context("the worker has no stdin")?;
-        let stderr = child.stderr.take().context("the worker has no stderr")?;
-        Ok(Worker {
-            variant,
-            child,
-            stdin,
-            stderr: BufReader::new(stderr),
-            sink,
+fn nanoseconds(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// One worker thread on loopback, as long as the process lives.
+fn listen(subject: &dyn Subject) -> Result<SocketAddr> {
+    let Some(router) = subject.router() else {
+        bail!("this is no service");
+    };
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = request::runtime()?;
+    thread::spawn(move || {
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            axum::serve(listener, router).await
         })
-    }
-
-    /// Tells it something and waits for the answer.
-    pub(crate) fn tell<T: DeserializeOwned>(&mut self, order: &str) -> Result<T> {
-        let name = self.variant.name;
-        writeln!(self.stdin, "{order}").with_context(|| format!("the worker {name} has ended"))?;
-        let mut line = String::new();
-        loop {
-            line.clear();
-            let read = self.stderr.read_line(&mut line)?;
-            ensure!(read > 0, "the worker {name} ended at {order:?}");
-            match line.strip_prefix(ANSWER) {
-                Some(answer) => return Ok(serde_json::from_str(answer)?),
-                None => std::io::stderr().write_all(line.as_bytes())?,
-            }
-        }
-    }
-
-    /// Ends it and checks that as many spans have arrived as were to be sampled out of `requests`.
-    pub(crate) fn end(mut self, requests: u64) -> Result<()> {
-        let ended: Ended = self.tell("end")?;
-        drop(self.stdin);
-        let status = self.child.wait()?;
-        let name = self.variant.name;
-        ensure!(status.success(), "the worker {name} ended with {status}");
-        let arrived = self.sink.spans()?;
-        if let Some(exported) = ended.exported {
-            ensure!(
-                exported == arrived,
-                "{name}: {exported} spans exported, {arrived} arrived"
-            );
-        }
-        let share = f64::from(self.variant.per_cent) / 100.0;
-        let expected = requests as f64 * share;
-        // A ratio is kept on average only: six standard deviations.
-        let slack = 6.0 * (expected * (1.0 - share)).sqrt();
-        ensure!(
-            (arrived as f64 - expected).abs() <= slack,
-            "{name}: {arrived} spans arrived of some {expected}"
-        );
-        Ok(())
-    }
+    });
+    Ok(address)
 }

@@ -1,0 +1,109 @@
+//! Server CPU of a request over loopback, kernel included.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::handle::Worker;
+use crate::request::{ANSWER, TARGET};
+use crate::stats::Series;
+use crate::subject::Variant;
+use crate::worker::Order;
+
+const ROUNDS: usize = 11;
+const REQUESTS: u64 = 16_000;
+/// Under way at the same time, each on a connection that is kept.
+const CONNECTIONS: usize = 8;
+/// A server that takes longer has stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// CPU time of the server's process for one request, in nanoseconds, by round.
+pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Series)>> {
+    let mut servers = Vec::new();
+    for &variant in variants {
+        let mut worker = Worker::start(variant, &[])?;
+        let address = worker.tell(Order::Serve)?;
+        let mut client = Client::connect(address)?;
+        client.load(REQUESTS / 10)?;
+        worker.note(REQUESTS / 10, 1);
+        worker.flush()?;
+        servers.push((worker, client, Series::default()));
+    }
+    for round in 0..ROUNDS {
+        for turn in 0..servers.len() {
+            let which = (turn + round) % servers.len();
+            let (worker, client, series) = &mut servers[which];
+            writeln!(
+                std::io::stderr(),
+                "loopback {}/{ROUNDS}: {}",
+                round + 1,
+                worker.variant.title
+            )?;
+            let before: u64 = worker.tell(Order::Cpu)?;
+            client.load(REQUESTS)?;
+            worker.note(REQUESTS, 1);
+            worker.flush()?;
+            let after: u64 = worker.tell(Order::Cpu)?;
+            series.0.push((after - before) as f64 / REQUESTS as f64);
+        }
+    }
+    let mut measured = Vec::new();
+    for (worker, client, series) in servers {
+        drop(client);
+        measured.push((worker.variant, series));
+        worker.end()?;
+    }
+    Ok(measured)
+}
+
+struct Client {
+    request: String,
+    connections: Vec<TcpStream>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Result<Client> {
+        let connections = (0..CONNECTIONS)
+            .map(|_| {
+                let stream = TcpStream::connect(address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                Ok(stream)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Client {
+            request: format!(
+                "GET {TARGET} HTTP/1.1\r\nhost: {address}\r\nuser-agent: citywatch-benches/1\r\n\
+                 accept: application/json\r\n\r\n"
+            ),
+            connections,
+        })
+    }
+
+    fn load(&mut self, requests: u64) -> Result<()> {
+        for _ in 0..requests / CONNECTIONS as u64 {
+            for connection in &mut self.connections {
+                connection.write_all(self.request.as_bytes())?;
+            }
+            for connection in &mut self.connections {
+                read_answer(connection)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_answer(connection: &mut TcpStream) -> Result<()> {
+    let mut answer = [0; 4096];
+    let mut length = 0;
+    while !answer[..length].ends_with(ANSWER) {
+        let read = connection.read(&mut answer[length..])?;
+        ensure!(read > 0, "the server has hung up");
+        length += read;
+    }
+    let ok = answer.starts_with(b"HTTP/1.1 200 OK\r\n");
+    ensure!(ok, "{}", String::from_utf8_lossy(&answer[..length]));
+    Ok(())
+}

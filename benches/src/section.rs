@@ -1,0 +1,59 @@
+//! A part of the report: figures, and the bars that they are held to.
+
+use crate::table::Table;
+
+/// One bar, and what was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Bar {
+    pub(crate) figure: String,
+    pub(crate) bar: String,
+    pub(crate) seen: String,
+    /// Median and quartiles over the repetitions, where there are some.
+    pub(crate) spread: String,
+    pub(crate) met: bool,
+    /// It does not depend on how busy the machine is: not to meet it is a failure.
+    pub(crate) asserted: bool,
+}
+
+/// Figures of one kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) table: Table,
+    pub(crate) bars: Vec<Bar>,
+}
+
+impl Section {
+    /// The figures, and below them the bars, for a terminal.
+    pub(crate) fn terminal(&self) -> String {
+        let Section { title, table, bars } = self;
+        let table = table.terminal();
+        let bars = bars_table(bars).terminal();
+        format!("\n{title}\n\n{table}\n{bars}")
+    }
+
+    /// Nothing that is asserted is missed.
+    pub(crate) fn holds(&self) -> bool {
+        self.bars.iter().all(|bar| bar.met || !bar.asserted)
+    }
+}
+
+/// Bars as rows.
+pub(crate) fn bars_table(bars: &[Bar]) -> Table {
+    let mut table = Table::new(&["figure", "bar", "seen", "median (quartiles)", "met"]);
+    for bar in bars {
+        let met = match (bar.met, bar.asserted) {
+            (true, _) => "yes",
+            (false, true) => "NO",
+            (false, false) => "no",
+        };
+        table.row([
+            bar.figure.clone(),
+            bar.bar.clone(),
+            bar.seen.clone(),
+            bar.spread.clone(),
+            met.to_owned(),
+        ]);
+    }
+    table
+}

@@ -19,6 +19,8 @@ pin_project! {
         span: Option<ServerSpan>,
         // How many bytes make it complete, if that is known.
         expected: Option<u64>,
+        // A body that knows its exact size runs no code of the service's any more.
+        in_memory: bool,
         sent: u64,
     }
 
@@ -43,6 +45,7 @@ pin_project! {
 impl<B: Body> TrackedBody<B> {
     pub(super) fn new(inner: B, span: Option<ServerSpan>, expected: Option<u64>) -> TrackedBody<B> {
         TrackedBody {
+            in_memory: inner.size_hint().exact().is_some(),
             inner,
             span,
             expected,
@@ -61,7 +64,8 @@ impl<B: Body> Body for TrackedBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let polled = {
-            let _scope = this.span.as_ref().map(ServerSpan::scope);
+            let span = this.span.as_ref().filter(|_| !*this.in_memory);
+            let _scope = span.map(ServerSpan::scope);
             this.inner.as_mut().poll_frame(cx)
         };
         let frame = ready!(polled);

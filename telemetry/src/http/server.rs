@@ -12,6 +12,7 @@ use crate::metrics::{Exemplar, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use http::{HeaderValue, StatusCode};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,23 @@ use std::time::Instant;
 /// It ends once, when finished or dropped. Without a status it counts as cancelled.
 #[derive(Debug)]
 pub struct ServerSpan {
+    /// Behind a pointer: futures and bodies that hold a span are moved often.
+    room: Option<Box<Room>>,
+}
+
+/// Memory for a span under way, empty between two of them.
+type Room = Option<State>;
+
+thread_local! {
+    /// Rooms of spans that ended on this thread.
+    static ROOMS: RefCell<Vec<Box<Room>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Kept per thread; as many requests can be under way without an allocation.
+const MAX_ROOMS: usize = 64;
+
+#[derive(Debug)]
+struct State {
     scoped: Scoped,
     parent: Parent,
     start: Instant,
@@ -55,7 +73,7 @@ impl ServerSpan {
     ) -> ServerSpan {
         current.core.metrics.server.begin(form.method, form.scheme);
         let otel = current.to_otel();
-        ServerSpan {
+        let state = State {
             scoped: Scoped::new(current, otel),
             parent,
             start: Instant::now(),
@@ -63,13 +81,35 @@ impl ServerSpan {
             attributes,
             status: 0,
             error: None,
+        };
+        let room = ROOMS.try_with(|rooms| rooms.borrow_mut().pop());
+        let mut room = room.ok().flatten().unwrap_or_default();
+        *room = Some(state);
+        ServerSpan { room: Some(room) }
+    }
+
+    fn state(&self) -> &State {
+        match self.room.as_deref() {
+            Some(Some(state)) => state,
+            _ => unreachable!("the room is emptied by drop only"),
         }
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        match self.room.as_deref_mut() {
+            Some(Some(state)) => state,
+            _ => unreachable!("the room is emptied by drop only"),
+        }
+    }
+
+    fn current(&self) -> &Current {
+        self.state().scoped.current()
     }
 
     /// The span's ids.
     #[must_use]
     pub fn context(&self) -> SpanContext {
-        self.scoped.current().span_context()
+        self.current().span_context()
     }
 
     /// Makes the span current on this thread until the scope is dropped. Take one for each poll,
@@ -77,25 +117,29 @@ impl ServerSpan {
     #[must_use]
     pub fn scope(&self) -> Scope<'_> {
         Scope {
-            _in_place: self.scoped.enter(),
+            _in_place: self.state().scoped.enter(),
         }
     }
 
     /// The template that matched, if it was not known at the start.
     pub fn set_route(&mut self, route: &str) {
-        self.form.head = self.scoped.current().core.head(route);
+        let head = self.current().core.head(route);
+        self.state_mut().form.head = head;
     }
 
     /// Says what went wrong, in a word from a closed set (`error.type`); the span's status becomes
     /// an error.
     pub fn set_error(&mut self, error_type: &'static str) {
-        self.error = Some(error_type);
+        self.state_mut().error = Some(error_type);
     }
 
     /// Adds an attribute; nothing happens when the span is not recorded.
     pub fn set_attribute(&mut self, key: &str, value: impl Into<opentelemetry::Value>) {
-        if let Some(out) = &mut self.attributes {
-            out.set(self.scoped.current().core.limits(), key, &value.into());
+        let State {
+            attributes, scoped, ..
+        } = self.state_mut();
+        if let Some(out) = attributes {
+            out.set(scoped.current().core.limits(), key, &value.into());
         }
     }
 
@@ -107,7 +151,7 @@ impl ServerSpan {
 
     /// The head of the answer is known; the span goes on until its body is sent.
     pub fn status(&mut self, status: StatusCode) {
-        self.status = status.as_u16();
+        self.state_mut().status = status.as_u16();
     }
 
     /// Ends the span.
@@ -116,15 +160,18 @@ impl ServerSpan {
     /// Begins the span of a request that this one causes.
     #[must_use]
     pub fn client(&self, request: &ClientRequest<'_>) -> ClientSpan {
-        let edge = Edge::new(Arc::clone(&self.scoped.current().core));
+        let current = self.current();
+        let edge = Edge::new(Arc::clone(&current.core));
         edge.client_of(
             Some(&self.context()),
-            self.scoped.current().carried.clone(),
+            current.carried.clone(),
             request,
             None,
         )
     }
+}
 
+impl State {
     fn end(&mut self) {
         let end = Instant::now();
         let digits = semconv::digits(self.status);
@@ -186,6 +233,18 @@ impl ServerSpan {
 
 impl Drop for ServerSpan {
     fn drop(&mut self) {
-        self.end();
+        let Some(mut room) = self.room.take() else {
+            return;
+        };
+        if let Some(state) = &mut *room {
+            state.end();
+        }
+        *room = None;
+        let _ = ROOMS.try_with(|rooms| {
+            let mut rooms = rooms.borrow_mut();
+            if rooms.len() < MAX_ROOMS {
+                rooms.push(room);
+            }
+        });
     }
 }

@@ -7,7 +7,6 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Two digits for each byte, lowercase.
-#[inline]
 pub(super) fn write(out: &mut [u8], bytes: &[u8]) {
     let (eights, rest) = out.as_chunks_mut::<8>();
     let (fours, last) = bytes.as_chunks::<4>();
@@ -19,8 +18,24 @@ pub(super) fn write(out: &mut [u8], bytes: &[u8]) {
     }
 }
 
-/// Up to sixteen lowercase digits.
+/// Sixteen lowercase digits.
 #[inline]
+pub(super) fn read16(text: &[u8; 16]) -> Option<u64> {
+    let (eights, _) = text.as_chunks::<8>();
+    Some((u64::from(number(eights[0])?) << 32) | u64::from(number(eights[1])?))
+}
+
+/// The digits of sixteen half bytes.
+#[inline]
+pub(super) fn write16(value: u64) -> [u8; 16] {
+    let mut out = [0; 16];
+    let (high, low) = out.split_at_mut(8);
+    high.copy_from_slice(&digits((value >> 32) as u32));
+    low.copy_from_slice(&digits(value as u32));
+    out
+}
+
+/// Up to sixteen lowercase digits.
 pub(crate) fn read(text: &[u8]) -> Option<u64> {
     let (eights, rest) = text.as_chunks::<8>();
     let value = eights.iter().try_fold(0, |value: u64, eight| {
@@ -37,7 +52,6 @@ pub(crate) fn read(text: &[u8]) -> Option<u64> {
 }
 
 /// Up to thirty-two lowercase digits; shorter ids are padded with zeros on the left.
-#[inline]
 pub(super) fn read_wide(digits: &[u8]) -> Option<u128> {
     let (high, low) = digits.split_at(digits.len().saturating_sub(16));
     Some((u128::from(read(high)?) << 64) | u128::from(read(low)?))
@@ -94,6 +108,9 @@ mod tests {
             write(&mut written, &value.to_be_bytes());
             assert_eq!(written, text.as_bytes());
             assert_eq!(read_wide(&written), Some(value));
+            let half = write16(value as u64);
+            assert_eq!(half, written[16..]);
+            assert_eq!(read16(&half), Some(value as u64));
             for len in 0..=16 {
                 let expected = u64::from_str_radix(&text[..len], 16).unwrap_or(0);
                 assert_eq!(read(&text.as_bytes()[..len]), Some(expected));

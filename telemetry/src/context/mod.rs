@@ -12,7 +12,7 @@ pub(crate) mod current;
 pub(crate) mod hex;
 mod id;
 mod propagators;
-mod traceparent;
+pub(crate) mod traceparent;
 mod tracestate;
 
 pub use baggage::Baggage;

@@ -6,18 +6,27 @@ use super::{SpanContext, SpanId, TraceFlags, TraceId, TraceState, hex};
 /// `00-<trace id>-<span id>-<flags>`, the form of `traceparent` and `traceresponse`.
 #[must_use]
 pub fn traceparent(context: &SpanContext) -> [u8; 55] {
+    written(context.trace_id, context.span_id, context.flags)
+}
+
+pub(crate) fn written(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> [u8; 55] {
     let mut out = *b"00-00000000000000000000000000000000-0000000000000000-00";
-    hex::write(&mut out[3..35], &context.trace_id.0.to_be_bytes());
-    hex::write(&mut out[36..52], &context.span_id.0.to_be_bytes());
-    hex::write(&mut out[53..55], &[context.flags.w3c()]);
+    out[3..19].copy_from_slice(&hex::write16((trace_id.0 >> 64) as u64));
+    out[19..35].copy_from_slice(&hex::write16(trace_id.0 as u64));
+    out[36..52].copy_from_slice(&hex::write16(span_id.0));
+    hex::write(&mut out[53..55], &[flags.w3c()]);
     out
 }
 
 /// The context in the value of a `traceparent` header. Version 00 is exact; a later one may go on
 /// after another dash, and of its flags only `sampled` is known to mean the same.
 pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
-    let text = trim(value);
-    let head = text.get(..55)?;
+    let text = match value.len() {
+        55 => value,
+        _ => trim(value),
+    };
+    let head: &[u8; 55] = text.first_chunk()?;
+    let half = |at: usize| hex::read16(head[at..at + 16].try_into().ok()?);
     let version = hex::read(&head[..2])?;
     if version == 0xff || head[2] != b'-' || head[35] != b'-' || head[52] != b'-' {
         return None;
@@ -32,8 +41,8 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
         _ => TraceFlags::SAMPLED.0,
     };
     let context = SpanContext {
-        trace_id: TraceId(hex::read_wide(&head[3..35])?),
-        span_id: SpanId(hex::read(&head[36..52])?),
+        trace_id: TraceId((u128::from(half(3)?) << 64) | u128::from(half(19)?)),
+        span_id: SpanId(half(36)?),
         flags: TraceFlags(u8::try_from(hex::read(&head[53..55])?).ok()? & known),
         tracestate: TraceState::NONE,
     };

@@ -4,10 +4,12 @@ use super::body::TrackedBody;
 use super::edge::{Edge, ServerRequest, Trust};
 use super::server::ServerSpan;
 use axum::extract::{ConnectInfo, MatchedPath};
+use axum::routing::Route;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use std::any::TypeId;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -60,7 +62,7 @@ pub struct ServerService<S> {
 
 impl<S, B, R> Service<Request<B>> for ServerService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + 'static,
     R: Body,
 {
     type Response = Response<TrackedBody<R>>;
@@ -87,7 +89,9 @@ where
         });
         let head_only = *request.method() == Method::HEAD;
         let inner = {
-            let _scope = span.scope();
+            // A route of axum's only makes a future; what else a service does belongs to the span.
+            let does_nothing = TypeId::of::<S>() == TypeId::of::<Route>();
+            let _scope = (!does_nothing).then(|| span.scope());
             self.inner.call(request)
         };
         ResponseFuture {

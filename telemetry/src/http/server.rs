@@ -30,6 +30,7 @@ type Room = Option<State>;
 
 thread_local! {
     /// Rooms of spans that ended on this thread.
+    #[expect(clippy::vec_box, reason = "the box is what is kept")]
     static ROOMS: RefCell<Vec<Box<Room>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -146,7 +147,13 @@ impl ServerSpan {
     /// The value of the `traceresponse` header, `00-<trace id>-<span id>-<flags>`.
     #[must_use]
     pub fn traceresponse(&self) -> HeaderValue {
-        traceresponse::value(&traceparent(&self.context()))
+        let Current {
+            trace_id,
+            span_id,
+            flags,
+            ..
+        } = *self.current();
+        traceresponse::value(&traceparent::written(trace_id, span_id, flags))
     }
 
     /// The head of the answer is known; the span goes on until its body is sent.
@@ -201,7 +208,8 @@ impl State {
         };
         let duration = end.saturating_duration_since(self.start);
         let seconds = duration.as_secs_f64();
-        let end = clock::wall(end);
+        // Nobody asks for the wall time of what is not recorded.
+        let end = self.attributes.as_ref().map_or(0, |_| clock::wall(end));
         let exemplar = self.attributes.as_ref().map(|_| Exemplar {
             trace_id: current.trace_id.0,
             span_id: current.span_id.0,

@@ -77,14 +77,21 @@ fn read_span(bytes: &[u8]) -> Result<Span, Malformed> {
             (7, nanos) => span.start_nanos = nanos.fixed64()?,
             (8, nanos) => span.end_nanos = nanos.fixed64()?,
             (9, pair) => attribute(pair, &mut span.attributes)?,
+            (10, count) => span.dropped_attributes = dropped(count)?,
             (11, event) => span.events.push(read_event(event.bytes()?)?),
+            (12, count) => span.dropped_events = dropped(count)?,
             (13, link) => span.links.push(read_link(link.bytes()?)?),
+            (14, count) => span.dropped_links = dropped(count)?,
             (15, status) => span.status = read_status(status.bytes()?)?,
             (16, flags) => span.flags = flags.fixed32()?,
             _ => {}
         }
     }
     Ok(span)
+}
+
+fn dropped(count: Wire<'_>) -> Result<u32, Malformed> {
+    u32::try_from(count.varint()?).map_err(|_| Malformed("a count has more than 32 bits"))
 }
 
 fn trace_id(id: Wire<'_>) -> Result<TraceId, Malformed> {
@@ -113,6 +120,7 @@ fn read_event(bytes: &[u8]) -> Result<Event, Malformed> {
             (1, nanos) => event.at_nanos = nanos.fixed64()?,
             (2, name) => event.name = name.string()?,
             (3, pair) => attribute(pair, &mut event.attributes)?,
+            (4, count) => event.dropped_attributes = dropped(count)?,
             _ => {}
         }
     }
@@ -125,7 +133,10 @@ fn read_link(bytes: &[u8]) -> Result<Link, Malformed> {
         match field? {
             (1, id) => link.trace_id = trace_id(id)?,
             (2, id) => link.span_id = span_id(id)?,
+            (3, state) => link.trace_state = state.string()?,
             (4, pair) => attribute(pair, &mut link.attributes)?,
+            (5, count) => link.dropped_attributes = dropped(count)?,
+            (6, flags) => link.flags = flags.fixed32()?,
             _ => {}
         }
     }

@@ -29,10 +29,16 @@ pub struct Span {
     pub end_nanos: u64,
     /// What is said about it.
     pub attributes: BTreeMap<String, Value>,
+    /// Attributes that a limit has left out.
+    pub dropped_attributes: u32,
     /// What happened during it.
     pub events: Vec<Event>,
+    /// Events that a limit has left out.
+    pub dropped_events: u32,
     /// Spans that have to do with it without having caused it.
     pub links: Vec<Link>,
+    /// Links that a limit has left out.
+    pub dropped_links: u32,
     /// How it ended.
     pub status: Status,
     /// The service that sent it.
@@ -64,6 +70,31 @@ impl Span {
             Value::Int(number) => Some(*number),
             _ => None,
         }
+    }
+
+    /// The one event of this name.
+    ///
+    /// # Panics
+    /// If there is none, or more than one.
+    #[must_use]
+    #[track_caller]
+    pub fn event(&self, name: &str) -> &Event {
+        let found: Vec<_> = self.events.iter().filter(|e| e.name == name).collect();
+        match found[..] {
+            [event] => event,
+            _ => panic!(
+                "expected one event {name:?} of span {:?}, its events are {:#?}",
+                self.name, self.events
+            ),
+        }
+    }
+
+    /// It has a link to another span.
+    #[must_use]
+    pub fn links_to(&self, other: &Span) -> bool {
+        let other = (other.trace_id, other.span_id);
+        let mut links = self.links.iter();
+        links.any(|link| (link.trace_id, link.span_id) == other)
     }
 
     /// From start to end.
@@ -144,6 +175,16 @@ pub struct Event {
     pub name: String,
     /// What is said about it.
     pub attributes: BTreeMap<String, Value>,
+    /// Attributes that a limit has left out.
+    pub dropped_attributes: u32,
+}
+
+impl Event {
+    /// An attribute as text, if it is there and is text.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute)?.as_str()
+    }
 }
 
 /// A reference to another span.
@@ -153,8 +194,14 @@ pub struct Link {
     pub trace_id: TraceId,
     /// Its id.
     pub span_id: SpanId,
+    /// Its `tracestate`.
+    pub trace_state: String,
+    /// Its W3C flags, and in bits 8 and 9 whether it is in another process.
+    pub flags: u32,
     /// What is said about the link.
     pub attributes: BTreeMap<String, Value>,
+    /// Attributes that a limit has left out.
+    pub dropped_attributes: u32,
 }
 
 /// An attribute's value.

@@ -7,7 +7,8 @@ use crate::log::records::Records;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::settings::{Limits, Sampler, Settings};
-use crate::span::proto;
+use crate::span;
+use opentelemetry::InstrumentationScope;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -117,16 +118,12 @@ impl Sampler {
     }
 }
 
-/// An instrumentation scope as field 1 of `ScopeSpans`.
-pub(crate) fn scope(name: &str, version: &str) -> Arc<[u8]> {
-    let mut scope = Vec::new();
-    proto::bytes(&mut scope, 0x0a, name.as_bytes());
-    if !version.is_empty() {
-        proto::bytes(&mut scope, 0x12, version.as_bytes());
-    }
-    let mut field = Vec::new();
-    proto::bytes(&mut field, 0x0a, &scope);
-    field.into()
+/// A scope that follows our version of the semantic conventions.
+pub(crate) fn scope(name: &'static str, version: &'static str) -> Arc<[u8]> {
+    let scope = InstrumentationScope::builder(name)
+        .with_version(version)
+        .with_schema_url(SCHEMA_URL);
+    span::scope::encode(&scope.build())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ mod telemetry;
 pub mod testing;
 mod wire;
 
-pub use child::layer;
+pub use child::{SpanLayer, layer};
 pub use context::{Baggage, SpanContext};
 pub use conventions::database;
 pub use counts::{DropReason, ShutdownReport, SpanCounts};

@@ -1,6 +1,7 @@
 //! The process's `tracing` subscriber, the one thing that is global: shared by all services of the
 //! process.
 
+use crate::child::SpanLayer;
 use crate::log;
 use crate::settings::Settings;
 use crate::sync::lock;
@@ -17,7 +18,9 @@ pub(crate) fn install(settings: &Settings, service: &str) -> Result<log::Handle,
         return Ok(handle.clone());
     }
     let (lines, handle) = log::layer(settings, service)?;
-    let subscriber = Registry::default().with(crate::child::layer()).with(lines);
+    let spans = SpanLayer::of_process(handle.clone()).build();
+    // The spans' layer last, because the last is asked first.
+    let subscriber = Registry::default().with(lines).with(spans);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| InitError::Subscriber)?;
     *installed = Some(handle.clone());
     Ok(handle)

@@ -1,5 +1,6 @@
 //! One service's telemetry, and how it is built.
 
+use crate::child::{self, SpanLayer};
 use crate::context::current::{self, Current};
 use crate::context::{InCurrent, SpanId, TraceFlags, TraceId};
 use crate::core::{Core, SCHEMA_URL};
@@ -18,9 +19,12 @@ use crate::settings::{Otlp, Protocol, Settings, SettingsError};
 use crate::{otel, subscriber};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
 
 /// Telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -176,6 +180,9 @@ impl Builder {
             ),
             None => None,
         };
+        if log.is_some() {
+            child::announce(&core);
+        }
         let resource = service::resource(&attributes);
         let tracer_provider = otel::tracer_provider(&core, resource.clone());
         let otlp_api = OtlpApi::new(&settings, resource);
@@ -271,6 +278,26 @@ impl Telemetry {
         };
         let otel = span.to_otel();
         current::in_context(span, otel, future)
+    }
+
+    /// Takes the spans of an OpenTelemetry SDK's own `TracerProvider`, for code that has one: its
+    /// sampler and ids stay its own, the resource and the limits are this service's.
+    #[must_use]
+    pub fn span_processor(&self) -> impl SpanProcessor + use<> {
+        otel::Encode::new(&self.inner.core)
+    }
+
+    /// Spans of `tracing` for a subscriber of your own; outside any context they belong to this
+    /// service. See [`SpanLayer`] for more.
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        SpanLayer::new().with_root(self).build()
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
     }
 
     /// Server and client spans for a server that is not built on tower.

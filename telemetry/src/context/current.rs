@@ -46,6 +46,22 @@ impl Carried {
 }
 
 impl Current {
+    /// The context of a span that the OpenTelemetry API has begun outside any request.
+    pub(crate) fn of(span: SpanContext, core: Arc<Core>) -> Current {
+        Current {
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            flags: span.flags,
+            core,
+            carried: Carried::new(span.tracestate, Baggage::EMPTY),
+        }
+    }
+
+    pub(crate) fn carries_baggage(&self) -> bool {
+        let carried = self.carried.as_ref();
+        carried.is_some_and(|carried| !carried.baggage.is_empty())
+    }
+
     pub(crate) fn span_context(&self) -> SpanContext {
         SpanContext {
             trace_id: self.trace_id,
@@ -141,7 +157,7 @@ fn ids_of(context: &opentelemetry::trace::SpanContext) -> Ids {
 }
 
 /// The span that the OpenTelemetry API has attached on this thread.
-fn attached() -> Option<SpanContext> {
+pub(crate) fn attached() -> Option<SpanContext> {
     opentelemetry::Context::map_current(|context| {
         let span = context.span();
         let context = span.span_context();

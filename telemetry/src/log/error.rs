@@ -5,7 +5,7 @@ use std::fmt;
 
 /// An error and what caused it, outermost first.
 #[derive(Debug)]
-pub(super) struct Causes<'a>(pub(super) &'a (dyn Error + 'static));
+pub(crate) struct Causes<'a>(pub(crate) &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

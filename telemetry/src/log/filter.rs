@@ -78,6 +78,12 @@ impl LiveFilter {
 }
 
 impl FilterHandle {
+    /// Whether the filter has to see spans come and go.
+    pub(crate) fn follows_spans(&self) -> bool {
+        let directives = self.directives.as_ref();
+        directives.is_some_and(|directives| directives.load().follows_spans)
+    }
+
     /// Replaces the filter for all services of the process.
     pub(crate) fn set(&self, directives: &str) -> Result<(), FilterError> {
         let parsed = Directives::parse(directives)?;

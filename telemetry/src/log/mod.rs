@@ -25,6 +25,7 @@ use std::time::Duration;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
+pub(crate) use self::error::Causes;
 pub use self::filter::FilterError;
 use self::filter::{FilterHandle, LiveFilter};
 pub use self::lines::LineWriter;
@@ -65,6 +66,11 @@ impl Handle {
         if *service == *self.output.service {
             self.output.home.get_or_init(|| Arc::downgrade(records));
         }
+    }
+
+    /// Whether the filter has to see spans come and go.
+    pub(crate) fn follows_spans(&self) -> bool {
+        self.filter.follows_spans()
     }
 
     /// Sums up the lines that were left out as repeats.

@@ -1,30 +1,69 @@
-//! The attributes of one span, encoded as they come.
+//! Attributes, encoded as they come.
 
-use super::encode::ATTRIBUTE;
+use super::encode;
 use super::limits::Limits;
 use super::pool;
 use super::proto::{self, Attribute};
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 
-/// The field `dropped_attributes_count` of a span.
-const DROPPED: u8 = 0x50;
+/// What has attributes.
+pub(crate) trait Owner {
+    /// The tag of its attributes.
+    const ATTRIBUTE: u8;
+    /// The tag of its `dropped_attributes_count`.
+    const DROPPED: u8;
+    /// How many it may have.
+    fn limit(limits: &Limits) -> u32;
+}
 
-/// The attributes of one span, encoded as they come, and other fields beside them. The memory
-/// belongs to the thread's pool.
 #[derive(Debug)]
-pub(crate) struct Attributes {
+pub(crate) struct OfSpan;
+#[derive(Debug)]
+pub(crate) struct OfEvent;
+#[derive(Debug)]
+pub(crate) struct OfLink;
+
+impl Owner for OfSpan {
+    const ATTRIBUTE: u8 = encode::ATTRIBUTE;
+    const DROPPED: u8 = 0x50;
+    #[inline]
+    fn limit(limits: &Limits) -> u32 {
+        limits.attribute_count
+    }
+}
+
+impl Owner for OfEvent {
+    const ATTRIBUTE: u8 = 0x1a;
+    const DROPPED: u8 = 0x20;
+    fn limit(limits: &Limits) -> u32 {
+        limits.event_attribute_count
+    }
+}
+
+impl Owner for OfLink {
+    const ATTRIBUTE: u8 = 0x22;
+    const DROPPED: u8 = 0x28;
+    fn limit(limits: &Limits) -> u32 {
+        limits.link_attribute_count
+    }
+}
+
+/// The attributes of a span, an event or a link, encoded as they come, and other fields beside
+/// them. The memory belongs to the thread's pool.
+#[derive(Debug)]
+pub(crate) struct Attributes<O = OfSpan> {
     bytes: Vec<u8>,
     count: u32,
     dropped: u32,
+    owner: PhantomData<O>,
 }
 
 impl Attributes {
+    /// Those of a span.
     pub(crate) fn take() -> Attributes {
-        Attributes {
-            bytes: pool::take(),
-            count: 0,
-            dropped: 0,
-        }
+        Attributes::empty()
     }
 
     /// As [`take`](Self::take), when the span has some attributes from elsewhere.
@@ -34,13 +73,24 @@ impl Attributes {
             ..Attributes::take()
         }
     }
+}
+
+impl<O: Owner> Attributes<O> {
+    pub(crate) fn empty() -> Self {
+        Attributes {
+            bytes: pool::take(),
+            count: 0,
+            dropped: 0,
+            owner: PhantomData,
+        }
+    }
 
     /// Adds an attribute whose key is not there yet: one that this crate writes once.
     #[inline]
     pub(crate) fn push(&mut self, limits: &Limits, key: &str, value: impl Attribute) {
-        if self.count < limits.attribute_count {
+        if self.count < O::limit(limits) {
             self.count += 1;
-            proto::attribute_within(&mut self.bytes, ATTRIBUTE, limits, key, value);
+            proto::attribute_within(&mut self.bytes, O::ATTRIBUTE, limits, key, value);
         } else {
             self.dropped += 1;
         }
@@ -49,62 +99,127 @@ impl Attributes {
     /// Sets an attribute of any key: an
     /// [earlier value is replaced](https://opentelemetry.io/docs/specs/otel/trace/api/#set-attributes).
     pub(crate) fn set(&mut self, limits: &Limits, key: &str, value: impl Attribute) {
-        if let Some(earlier) = self.find(key) {
-            self.bytes.drain(earlier);
-            self.count -= 1;
-        }
+        self.remove(key);
         self.push(limits, key, value);
     }
 
-    /// Writes another length-delimited field of the span, such as a link.
+    /// The same for something that is text only once it is written.
+    pub(crate) fn set_text(&mut self, limits: &Limits, key: &str, text: fmt::Arguments<'_>) {
+        // Whoever writes the text may record something on the way, so the memory is its own.
+        let mut written = pool::Buffer::limited(limits.attribute_value_length);
+        written.write(text);
+        self.set(limits, key, written.as_str());
+    }
+
+    /// Sets each attribute of another span part.
+    pub(crate) fn merge(&mut self, limits: &Limits, later: Self) {
+        let mut at = 0;
+        while let Some((field, key)) = later.next(at) {
+            at = field.end;
+            let Some(key) = key else { continue };
+            self.remove_bytes(&later.bytes[key]);
+            if self.count < O::limit(limits) {
+                self.count += 1;
+                self.bytes.extend_from_slice(&later.bytes[field]);
+            } else {
+                self.dropped += 1;
+            }
+        }
+        self.dropped += later.dropped;
+        pool::give(later.bytes);
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.find(key.as_bytes()).is_some()
+    }
+
+    /// Some were left out before they came here.
+    pub(crate) fn dropped(&mut self, count: u32) {
+        self.dropped += count;
+    }
+
+    /// Writes another length-delimited field, such as a link.
     pub(crate) fn field(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
+    }
+
+    /// The length of everything, and of the number that says how much is missing.
+    pub(super) fn size(&self) -> usize {
+        let dropped = match self.dropped {
+            0 => 0,
+            dropped => 1 + proto::varint_len(u64::from(dropped)),
+        };
+        self.bytes.len() + dropped
     }
 
     /// Appends everything, and how much is missing. The memory goes back to the pool.
     pub(crate) fn finish(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bytes);
         if self.dropped > 0 {
-            out.push(DROPPED);
+            out.push(O::DROPPED);
             proto::varint(out, u64::from(self.dropped));
         }
         pool::give(self.bytes);
     }
 
+    fn remove(&mut self, key: &str) {
+        self.remove_bytes(key.as_bytes());
+    }
+
+    fn remove_bytes(&mut self, key: &[u8]) {
+        if let Some(earlier) = self.find(key) {
+            self.bytes.drain(earlier);
+            self.count -= 1;
+        }
+    }
+
     /// Where the attribute of a key stands.
-    fn find(&self, key: &str) -> Option<Range<usize>> {
+    fn find(&self, wanted: &[u8]) -> Option<Range<usize>> {
         let mut at = 0;
-        while let Some(&tag) = self.bytes.get(at) {
-            let (len, body) = proto::read_varint(&self.bytes, at + 1)?;
-            let end = body + len;
-            if tag == ATTRIBUTE {
-                // The key is the pair's first field.
-                let (len, text) = proto::read_varint(&self.bytes, body + 1)?;
-                if self.bytes.get(text..text + len)? == key.as_bytes() {
-                    return Some(at..end);
-                }
+        while let Some((field, key)) = self.next(at) {
+            if key.is_some_and(|key| &self.bytes[key] == wanted) {
+                return Some(field);
             }
-            at = end;
+            at = field.end;
         }
         None
+    }
+
+    /// The field that begins at `at`, and its key if it is an attribute.
+    fn next(&self, at: usize) -> Option<(Range<usize>, Option<Range<usize>>)> {
+        let tag = *self.bytes.get(at)?;
+        let (len, body) = proto::read_varint(&self.bytes, at + 1)?;
+        let key = if tag == O::ATTRIBUTE {
+            // It is the pair's first field.
+            let (len, key) = proto::read_varint(&self.bytes, body + 1)?;
+            Some(key..key + len)
+        } else {
+            None
+        };
+        Some((at..body + len, key))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::span::encode;
     use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
     use opentelemetry_proto::tonic::trace::v1::Span;
     use prost::Message;
 
     fn decoded(attributes: Attributes) -> (Vec<(String, Any)>, u32) {
         let mut out = Vec::new();
+        let size = attributes.size();
         attributes.finish(&mut out);
+        assert_eq!(out.len(), size);
         let span = Span::decode(&*out).unwrap();
         let pairs = span.attributes.into_iter();
         let pairs = pairs.map(|pair| (pair.key, pair.value.unwrap().value.unwrap()));
         (pairs.collect(), span.dropped_attributes_count)
+    }
+
+    fn pair(key: &str, value: Any) -> (String, Any) {
+        (key.to_owned(), value)
     }
 
     #[test]
@@ -117,15 +232,16 @@ mod tests {
         attributes.field(|out| encode::name(out, "a"));
         attributes.set(&limits, &long, true);
         attributes.set(&limits, "", 1.5);
-        attributes.set(&limits, "a", "one");
+        attributes.set_text(&limits, "a", format_args!("{}", "one"));
         attributes.set(&limits, &long, false);
         attributes.set(&limits, "ab", 2);
         attributes.set(&limits, "", 2.5);
+        assert!(attributes.has("ab") && !attributes.has("abc"));
         let expected = vec![
-            ("a".to_owned(), Any::StringValue("one".to_owned())),
-            (long, Any::BoolValue(false)),
-            ("ab".to_owned(), Any::IntValue(2)),
-            (String::new(), Any::DoubleValue(2.5)),
+            pair("a", Any::StringValue("one".to_owned())),
+            pair(&long, Any::BoolValue(false)),
+            pair("ab", Any::IntValue(2)),
+            pair("", Any::DoubleValue(2.5)),
         ];
         assert_eq!(decoded(attributes), (expected, 0));
     }
@@ -143,9 +259,10 @@ mod tests {
         attributes.push(&limits, "c", 3);
         attributes.set(&limits, "d", 4);
         attributes.set(&limits, "b", 5);
+        attributes.set_text(&limits, "a", format_args!("{}{}", "öü", "ß".repeat(1000)));
         let expected = vec![
-            ("a".to_owned(), Any::StringValue("grö".to_owned())),
-            ("b".to_owned(), Any::IntValue(5)),
+            pair("b", Any::IntValue(5)),
+            pair("a", Any::StringValue("öüß".to_owned())),
         ];
         assert_eq!(decoded(attributes), (expected, 2));
     }
@@ -159,5 +276,26 @@ mod tests {
         let mut attributes = Attributes::take();
         attributes.push(&limits, "a", 1);
         assert_eq!(decoded(attributes), (Vec::new(), 1));
+    }
+
+    #[test]
+    fn what_came_later_wins_when_two_are_merged() {
+        let limits = Limits {
+            attribute_count: 3,
+            ..Limits::default()
+        };
+        let (mut attributes, mut later) = (Attributes::take(), Attributes::take());
+        attributes.push(&limits, "a", 1);
+        attributes.push(&limits, "b", 1);
+        for key in ["b", "c", "d", "dropped already"] {
+            later.push(&limits, key, 2);
+        }
+        attributes.merge(&limits, later);
+        let expected = vec![
+            pair("a", Any::IntValue(1)),
+            pair("b", Any::IntValue(2)),
+            pair("c", Any::IntValue(2)),
+        ];
+        assert_eq!(decoded(attributes), (expected, 2));
     }
 }

@@ -103,19 +103,31 @@ pub(crate) fn times(out: &mut Vec<u8>, start: u64, end: u64) {
     out.extend_from_slice(&end.to_le_bytes());
 }
 
-/// A link to a span of another trace.
+/// A link to a span of another trace, without attributes.
 pub(crate) fn link(out: &mut Vec<u8>, context: &SpanContext, remote: bool) {
-    let mut link = Vec::with_capacity(40);
-    link.extend_from_slice(&[0x0a, 16]);
-    link.extend_from_slice(&context.trace_id.0.to_be_bytes());
-    link.extend_from_slice(&[0x12, 8]);
-    link.extend_from_slice(&context.span_id.0.to_be_bytes());
+    out.push(0x6a);
+    proto::varint(out, link_len(context) as u64);
+    link_fields(out, context, remote);
+}
+
+/// The length of [`link_fields`].
+pub(super) fn link_len(context: &SpanContext) -> usize {
+    let state = context.tracestate.as_str().map_or(0, |state| {
+        1 + proto::varint_len(state.len() as u64) + state.len()
+    });
+    18 + 10 + state + 5
+}
+
+pub(super) fn link_fields(out: &mut Vec<u8>, context: &SpanContext, remote: bool) {
+    out.extend_from_slice(&[0x0a, 16]);
+    out.extend_from_slice(&context.trace_id.0.to_be_bytes());
+    out.extend_from_slice(&[0x12, 8]);
+    out.extend_from_slice(&context.span_id.0.to_be_bytes());
     if let Some(state) = context.tracestate.as_str() {
-        proto::bytes(&mut link, 0x1a, state.as_bytes());
+        proto::bytes(out, 0x1a, state.as_bytes());
     }
-    link.push(0x35);
-    link.extend_from_slice(&flag_word(context.flags, remote).to_le_bytes());
-    proto::bytes(out, 0x6a, &link);
+    out.push(0x35);
+    out.extend_from_slice(&flag_word(context.flags, remote).to_le_bytes());
 }
 
 /// `STATUS_CODE_ERROR`, with a description if there is more to say than the attributes do.

@@ -11,7 +11,7 @@ pub struct Limits {
     /// `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT`: attributes of a span.
     pub attribute_count: u32,
     /// `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`:
-    /// characters of a text, also of each text in a list. Unset, there is no limit.
+    /// characters of a text, also of each text in a list, or raw bytes. Unset, there is no limit.
     pub attribute_value_length: Option<usize>,
     /// `OTEL_SPAN_EVENT_COUNT_LIMIT`: events of a span.
     pub event_count: u32,
@@ -45,6 +45,12 @@ impl Limits {
             _ => text,
         }
     }
+
+    /// Raw bytes as they are recorded.
+    pub(crate) fn cut_bytes<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let limit = self.attribute_value_length.unwrap_or(usize::MAX);
+        &bytes[..bytes.len().min(limit)]
+    }
 }
 
 #[cold]
@@ -74,5 +80,7 @@ mod tests {
         ] {
             assert_eq!(limits(length).cut(text), cut, "{length:?}");
         }
+        assert_eq!(limits(Some(2)).cut_bytes(&[1, 2, 3]), [1, 2]);
+        assert_eq!(limits(None).cut_bytes(&[1, 2, 3]), [1, 2, 3]);
     }
 }

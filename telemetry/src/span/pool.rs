@@ -30,6 +30,49 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
     });
 }
 
+/// Text that is written once and read once; longer than allowed, the rest is not even written.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    /// In bytes; the last character may exceed it.
+    limit: usize,
+}
+
+impl Buffer {
+    /// Holds at least as many characters.
+    pub(crate) fn limited(characters: Option<usize>) -> Buffer {
+        Buffer {
+            bytes: take(),
+            limit: characters.map_or(usize::MAX, |characters| characters.saturating_mul(4)),
+        }
+    }
+
+    pub(crate) fn write(&mut self, text: fmt::Arguments<'_>) {
+        // Fails when the text is full, or when what is written does; what is there stays.
+        let _ = self.write_fmt(text);
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Buffer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.bytes.len() > self.limit {
+            return Err(fmt::Error);
+        }
+        self.bytes.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        give(std::mem::take(&mut self.bytes));
+    }
+}
+
 /// Text of at most 64 bytes, such as an address; what does not fit is cut.
 #[derive(Debug)]
 pub(crate) struct Text {

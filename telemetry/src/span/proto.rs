@@ -122,6 +122,18 @@ impl Attribute for f64 {
     }
 }
 
+/// Of raw bytes, a limit counts each.
+impl Attribute for &[u8] {
+    fn size(&self, limits: &Limits) -> usize {
+        let len = limits.cut_bytes(self).len();
+        1 + varint_len(len as u64) + len
+    }
+
+    fn write(&self, out: &mut Vec<u8>, limits: &Limits) {
+        bytes(out, 0x3a, limits.cut_bytes(self));
+    }
+}
+
 /// A value of the OpenTelemetry API.
 impl Attribute for &Value {
     fn size(&self, limits: &Limits) -> usize {
@@ -255,6 +267,7 @@ mod tests {
             let text = "x".repeat(len);
             assert_eq!(decoded(text.as_str()), Any::StringValue(text));
         }
+        assert_eq!(decoded(&[0_u8, 255][..]), Any::BytesValue(vec![0, 255]));
         let list = Value::Array(vec![1_i64, -2].into());
         let Any::ArrayValue(ArrayValue { values }) = decoded(&list) else {
             panic!("not a list")

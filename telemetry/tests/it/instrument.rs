@@ -97,8 +97,12 @@ async fn special_fields_and_errors() {
     .await;
     let tree = Tree::one(collector.spans().await);
     assert_eq!(tree.span("orders send").kind, Kind::Producer);
-    let description = "invalid digit found in string".to_owned();
-    assert_eq!(tree.span("fails").status, Status::Error(description));
+    let description = "invalid digit found in string";
+    let failed = tree.span("fails");
+    assert_eq!(failed.status, Status::Error(description.to_owned()));
+    assert_eq!(failed.text("error.type"), Some("_OTHER"));
+    let exception = failed.event("exception");
+    assert_eq!(exception.text("exception.message"), Some(description));
 }
 
 #[tokio::test]
@@ -134,14 +138,22 @@ async fn spans_may_be_left_out_of_order() {
 }
 
 #[tokio::test]
-async fn below_info_and_outside_requests_nothing_is_recorded() {
+async fn below_info_nothing_is_recorded() {
     let (telemetry, collector) = subscribed("work");
-    inner(String::new()).await;
     call(&telemetry, || async {
         let _frame = tracing::debug_span!("frame").entered();
     })
     .await;
     assert_eq!(collector.spans().await.len(), 1);
+}
+
+#[tokio::test]
+async fn with_several_services_in_a_process_a_span_outside_requests_is_nobodys() {
+    let (_orders, at_orders) = subscribed("orders");
+    let (_stock, at_stock) = subscribed("stock");
+    inner(String::new()).await;
+    assert!(at_orders.spans().await.is_empty());
+    assert!(at_stock.spans().await.is_empty());
 }
 
 #[tokio::test]

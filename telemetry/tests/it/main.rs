@@ -14,4 +14,5 @@ mod outage;
 mod push;
 mod server;
 mod services;
+mod spans;
 mod trace_context;

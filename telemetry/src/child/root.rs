@@ -1,0 +1,58 @@
+//! Whose the spans outside any context are.
+
+use crate::context::current::Current;
+use crate::context::{SpanId, TraceFlags, TraceId};
+use crate::core::Core;
+use arc_swap::ArcSwap;
+use std::sync::{Arc, LazyLock, Weak};
+
+/// Whose the spans outside any context are.
+#[derive(Debug, Clone)]
+pub(super) enum Root {
+    /// Nobody's: they are not recorded.
+    None,
+    Service(Weak<Core>),
+    /// The process's one service's.
+    Process,
+}
+
+/// The services that share the process's subscriber.
+static SERVICES: LazyLock<ArcSwap<Vec<Weak<Core>>>> = LazyLock::new(ArcSwap::default);
+
+/// Another service shares the process's subscriber.
+pub(crate) fn announce(core: &Arc<Core>) {
+    SERVICES.rcu(|services| {
+        let alive = services.iter().filter(|service| service.strong_count() > 0);
+        let mut services: Vec<_> = alive.cloned().collect();
+        services.push(Arc::downgrade(core));
+        services
+    });
+}
+
+impl Root {
+    pub(super) fn core(&self) -> Option<Arc<Core>> {
+        match self {
+            Root::None => None,
+            Root::Service(core) => core.upgrade(),
+            Root::Process => {
+                let services = SERVICES.load();
+                let mut alive = services.iter().filter_map(Weak::upgrade);
+                // With several, nobody could say whose a span is.
+                alive.next().filter(|_| alive.next().is_none())
+            }
+        }
+    }
+}
+
+/// A trace that begins here.
+pub(super) fn begin(core: Arc<Core>) -> Current {
+    let trace_id = TraceId::random();
+    let sampled = core.sample(trace_id, None);
+    Current {
+        trace_id,
+        span_id: SpanId(0),
+        flags: TraceFlags(0).with_sampled(sampled),
+        core,
+        carried: None,
+    }
+}

@@ -1,6 +1,7 @@
 //! What every part of one service's telemetry shares.
 
 use crate::context::{Propagators, TraceFlags, TraceId};
+use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
 use crate::log::records::Records;
@@ -92,6 +93,14 @@ impl Core {
     /// The head of a route's spans.
     pub(crate) fn head(&self, route: &str) -> HeadId {
         self.heads.find(route, &self.metrics.server)
+    }
+
+    /// What each signal's way out says about itself.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        let records = self.records.iter().map(|records| records.report());
+        std::iter::once(self.spool.report())
+            .chain(records)
+            .collect()
     }
 
     /// Writes a span of our own scope.

@@ -315,8 +315,8 @@ impl Telemetry {
     /// All metrics: OpenMetrics with exemplars or Prometheus text, as `accept` prefers.
     #[must_use]
     pub fn metrics_page(&self, accept: Option<&str>) -> MetricsPage {
-        let reports = [self.inner.core.spool.report()];
-        self.inner.core.metrics.page(accept, &reports)
+        let core = &self.inner.core;
+        core.metrics.page(accept, &core.reports())
     }
 
     /// Changes at once which log lines the process writes, in the grammar of

@@ -18,7 +18,6 @@ mod tests;
 mod text;
 mod time;
 
-use std::io::IsTerminal;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,8 +27,9 @@ use tracing_subscriber::registry::LookupSpan;
 pub(crate) use self::error::Causes;
 pub use self::filter::FilterError;
 use self::filter::{FilterHandle, LiveFilter};
+use self::human::Screen;
 pub use self::lines::LineWriter;
-use self::output::Output;
+use self::output::{Form, Output};
 use self::records::Records;
 pub use self::repeats::RepeatLimit;
 use self::repeats::Repeats;
@@ -41,10 +41,12 @@ use crate::settings::Settings;
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// One JSON object a line, for machines.
+    /// [`Human`](Format::Human) if standard output is a terminal, [`Json`](Format::Json) if not.
     #[default]
+    Auto,
+    /// One JSON object a line, for machines.
     Json,
-    /// Readable on a terminal.
+    /// Readable on a terminal. It is not for machines: its form may change.
     Human,
 }
 
@@ -88,8 +90,13 @@ pub(crate) fn layer<S>(
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    layer_to(LineWriter::stdout(), settings, service, colours)
+    let screen = Screen::stdout();
+    let form = match settings.log_format {
+        Format::Auto if screen.columns.is_none() => Form::Json,
+        Format::Json => Form::Json,
+        Format::Auto | Format::Human => Form::Human(screen),
+    };
+    layer_to(LineWriter::stdout(), form, settings, service)
 }
 
 /// Waits for the lines on their way to stdout without blocking the runtime, at most for `timeout`.
@@ -109,19 +116,18 @@ pub(crate) async fn flush_stdout(timeout: Duration) {
 /// The same layer with any sink.
 fn layer_to<S>(
     lines: LineWriter,
+    form: Form,
     settings: &Settings,
     service: &str,
-    colours: bool,
 ) -> Result<(impl Layer<S> + Send + Sync + 'static, Handle), FilterError>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
     let (live, filter) = LiveFilter::new(&settings.log_filter)?;
     let output = Arc::new(Output {
-        format: settings.log_format,
+        form,
         lines,
         service: service.into(),
-        colours,
         repeats: settings.log_repeats.map(Repeats::new),
         home: OnceLock::new(),
     });

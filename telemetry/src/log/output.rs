@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use opentelemetry::Context;
 use tracing::Event;
 
-use super::Format;
 use super::head::{self, Head, Members, Service};
+use super::human::Screen;
 use super::lines::LineWriter;
 use super::record;
 use super::records::Records;
@@ -21,14 +21,20 @@ use crate::clock::wall;
 use crate::context::current;
 use crate::core;
 
+/// How lines look, once that is decided.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    Json,
+    Human(Screen),
+}
+
 /// A sink and the form of its lines.
 #[derive(Debug)]
 pub(super) struct Output {
-    pub(super) format: Format,
+    pub(super) form: Form,
     pub(super) lines: LineWriter,
     /// Named on lines outside any request.
     pub(super) service: Box<str>,
-    pub(super) colours: bool,
     pub(super) repeats: Option<Repeats>,
     /// Takes what is logged outside any request.
     pub(super) home: OnceLock<Weak<Records>>,
@@ -80,14 +86,14 @@ impl Output {
             service: Service(&self.service),
             ids,
         };
-        match self.format {
-            Format::Json => {
+        match self.form {
+            Form::Json => {
                 let mut fields = json::open(line, &head);
                 event.record(&mut fields);
                 fields.finish();
             }
-            Format::Human => {
-                let mut fields = human::open(line, &head, self.colours);
+            Form::Human(screen) => {
+                let mut fields = human::open(line, &head, screen);
                 event.record(&mut fields);
                 fields.finish();
             }
@@ -129,14 +135,14 @@ impl Output {
             service: Service(&self.service),
             ids: None,
         };
-        match self.format {
-            Format::Json => {
+        match self.form {
+            Form::Json => {
                 let mut fields = json::open(&mut line, &head);
                 summary(&mut fields, place, left_out);
                 fields.finish();
             }
-            Format::Human => {
-                let mut fields = human::open(&mut line, &head, self.colours);
+            Form::Human(screen) => {
+                let mut fields = human::open(&mut line, &head, screen);
                 summary(&mut fields, place, left_out);
                 fields.finish();
             }

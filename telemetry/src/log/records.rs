@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::core::SCHEMA_URL;
 use crate::counts::SpanCounts;
 use crate::export;
+use crate::export::report::Report;
 use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::settings::{Limits, LogsSettings};
@@ -57,6 +58,10 @@ impl Records {
     /// What became of every record.
     pub(crate) fn counts(&self) -> SpanCounts {
         self.spool.counts()
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        self.spool.report()
     }
 
     pub(crate) async fn flush(&self) {

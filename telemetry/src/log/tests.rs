@@ -56,21 +56,26 @@ struct Log {
 }
 
 impl Log {
-    fn new(format: Format, directives: &str) -> Log {
-        Log::with(&settings(format, directives), |lines| {
+    fn new(directives: &str) -> Log {
+        Log::of(Form::Json, &settings(directives))
+    }
+
+    fn of(form: Form, settings: &Settings) -> Log {
+        Log::with(form, settings, |lines| {
             Dispatch::new(Registry::default().with(lines))
         })
     }
 
     /// The layer that writes lines, in a subscriber made by `subscriber`.
     fn with(
+        form: Form,
         settings: &Settings,
         subscriber: impl FnOnce(Box<dyn Layer<Registry> + Send + Sync>) -> Dispatch,
     ) -> Log {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let sink = Sink::default();
         let lines = LineWriter::new(sink.clone(), 1024 * 1024);
-        let (layer, _) = layer_to(lines.clone(), settings, "city", true).unwrap();
+        let (layer, _) = layer_to(lines.clone(), form, settings, "city").unwrap();
         Log {
             sink,
             lines,
@@ -94,9 +99,8 @@ impl Log {
     }
 }
 
-fn settings(format: Format, directives: &str) -> Settings {
+fn settings(directives: &str) -> Settings {
     Settings {
-        log_format: format,
         log_filter: directives.to_owned(),
         ..Settings::default()
     }
@@ -130,7 +134,7 @@ fn in_request(telemetry: &Telemetry, log: impl FnOnce()) -> crate::SpanContext {
 
 #[test]
 fn fields_keep_their_types() {
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let lines = log.lines_of(|| {
         info!(
             count = 3_u64,
@@ -169,7 +173,7 @@ fn fields_keep_their_types() {
 
 #[test]
 fn hostile_strings_stay_inside_their_field() {
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let hostile = "\"}\n{\"level\":\"ERROR\",\"x\":\"\u{0}\u{1b}\u{7f}\u{2028}é🦀\\";
     let lines = log.lines_of(|| {
         warn!(target: "a\"b", field = hostile, "{hostile}");
@@ -186,7 +190,7 @@ fn hostile_strings_stay_inside_their_field() {
 
 #[test]
 fn fields_cannot_pose_as_the_lines_own_members() {
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let line = &log.text_of(|| info!(level = "FATAL", trace_id = 7, service = "else", "real"));
     for member in ["\"level\":", "\"service\":", "\"message\":"] {
         assert_eq!(line.matches(member).count(), 1, "{line}");
@@ -207,7 +211,7 @@ fn errors_are_written_with_their_causes() {
     #[derive(Debug, thiserror::Error)]
     #[error("order refused")]
     struct Refused(#[source] std::io::Error);
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let refused = Refused(std::io::Error::other("disk on fire"));
     let lines = log.lines_of(|| {
         let refused: &(dyn std::error::Error + 'static) = &refused;
@@ -218,7 +222,7 @@ fn errors_are_written_with_their_causes() {
 
 #[test]
 fn each_service_of_the_process_signs_its_own_lines() {
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let (orders, catalog) = (telemetry("orders"), telemetry("catalog"));
     let mut contexts = Vec::new();
     let lines = log.lines_of(|| {
@@ -241,7 +245,7 @@ fn each_service_of_the_process_signs_its_own_lines() {
 #[test]
 fn spans_of_the_opentelemetry_api_put_their_ids_on_lines() {
     use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let orders = telemetry("orders");
     let tracer = orders.tracer_provider().tracer("theirs");
     let mut spans = Vec::new();
@@ -265,7 +269,7 @@ fn spans_of_the_opentelemetry_api_put_their_ids_on_lines() {
 
 #[test]
 fn spans_of_tracing_put_their_ids_on_lines() {
-    let log = Log::with(&settings(Format::Json, "info"), |lines| {
+    let log = Log::with(Form::Json, &settings("info"), |lines| {
         Dispatch::new(Registry::default().with(lines).with(crate::layer()))
     });
     let orders = telemetry("orders");
@@ -287,7 +291,7 @@ fn spans_of_tracing_put_their_ids_on_lines() {
 
 #[test]
 fn a_message_stands_once_and_always() {
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let text = log.text_of(|| {
         info!(message = "field", "real");
         info!(count = 1);
@@ -302,7 +306,7 @@ fn a_message_stands_once_and_always() {
 
 #[test]
 fn a_question_about_another_event_loses_no_line() {
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let lines = log.lines_of(|| {
         for _ in 0..3 {
             // As database drivers ask before they format a statement.
@@ -315,7 +319,7 @@ fn a_question_about_another_event_loses_no_line() {
 
 #[test]
 fn a_filter_can_follow_spans() {
-    let log = Log::new(Format::Json, "warn,[search]=debug");
+    let log = Log::new("warn,[search]=debug");
     let lines = log.lines_of(|| {
         debug!("outside");
         tracing::info_span!("search").in_scope(|| debug!("inside"));
@@ -334,7 +338,7 @@ fn a_value_that_logs_while_it_is_logged_does_no_harm() {
             f.write_str("chatty")
         }
     }
-    let log = Log::new(Format::Json, "info");
+    let log = Log::new("info");
     let lines = log.lines_of(|| info!(before = 1, value = ?Chatty, after = 2, "outer"));
     let outer = lines
         .iter()
@@ -347,26 +351,73 @@ fn a_value_that_logs_while_it_is_logged_does_no_harm() {
     assert_eq!(outer["after"], 2);
 }
 
-#[test]
-fn people_get_a_line_with_colours_and_the_trace() {
-    let log = Log::new(Format::Human, "info");
+/// What people see of an `INFO` and a `WARN` line of one request, and its trace.
+fn seen_on(screen: Screen) -> (Vec<String>, String) {
+    let log = Log::of(Form::Human(screen), &settings("info"));
     let orders = telemetry("orders");
     let mut context = None;
     let text = log.text_of(|| {
         context = Some(in_request(&orders, || {
+            info!(items = 3, note = "two words", "placed");
             warn!(remaining = 3, "budget\u{7} is low");
         }));
     });
-    let trace_id = context.unwrap().trace_id;
-    let (_, rest) = text.split_once("Z\u{1b}[0m ").unwrap();
+    let lines = text.lines().map(str::to_owned).collect();
+    (lines, context.unwrap().trace_id.to_string())
+}
+
+/// The line without its time, which is as long as `like`.
+fn after_time<'a>(line: &'a str, like: &str) -> &'a str {
+    let (time, rest) = line.split_at(like.len());
+    let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
+    assert_eq!(digits(time), digits(like));
+    rest
+}
+
+#[test]
+fn a_wide_terminal_shows_everything_in_colours() {
+    let (lines, trace) = seen_on(Screen {
+        colours: true,
+        columns: Some(|| 120),
+    });
+    let (dim, plain, target) = ("\u{1b}[2m", "\u{1b}[0m", module_path!());
     assert_eq!(
-        rest,
+        after_time(&lines[1], &format!("{dim}12:10:36.123{plain}")),
         format!(
-            "\u{1b}[33m WARN\u{1b}[0m orders\u{1b}[2m {}:\u{1b}[0m budget\\u{{7}} is low \
-             remaining=3 \u{1b}[2mtrace_id={trace_id}\u{1b}[0m\n",
-            module_path!()
+            " \u{1b}[33m WARN{plain} orders   budget\\u{{7}} is low {dim}remaining={plain}3\
+             {dim} {target} trace={trace}{plain}"
         )
     );
+}
+
+#[test]
+fn a_narrow_terminal_shows_the_whole_trace_only_of_warnings() {
+    let (lines, trace) = seen_on(Screen {
+        colours: false,
+        columns: Some(|| 119),
+    });
+    let target = module_path!();
+    assert_eq!(
+        after_time(&lines[0], "12:10:36.123"),
+        format!(
+            "  INFO orders   placed items=3 note=\"two words\" trace={}",
+            &trace[..8]
+        )
+    );
+    let warning = after_time(&lines[1], "12:10:36.123");
+    let end = format!(" {target} trace={trace}");
+    assert!(warning.ends_with(&end), "{warning}");
+}
+
+#[test]
+fn a_file_has_the_day_and_the_whole_trace() {
+    let (lines, trace) = seen_on(Screen {
+        colours: false,
+        columns: None,
+    });
+    let line = after_time(&lines[0], "2026-11-21T12:10:36.000123Z");
+    let end = format!(" {} trace={trace}", module_path!());
+    assert!(line.ends_with(&end), "{line}");
 }
 
 /// A log whose places may write two lines in each window.
@@ -374,11 +425,9 @@ fn limited(window: Duration) -> Log {
     let limit = RepeatLimit { lines: 2, window };
     let settings = Settings {
         log_repeats: Some(limit),
-        ..settings(Format::Json, "info")
+        ..settings("info")
     };
-    Log::with(&settings, |lines| {
-        Dispatch::new(Registry::default().with(lines))
-    })
+    Log::of(Form::Json, &settings)
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Pusher {
         let Some(core) = self.core.upgrade() else {
             return;
         };
-        let mut snapshot = core.metrics.snapshot(&[core.spool.report()]);
+        let mut snapshot = core.metrics.snapshot(&core.reports());
         drop(core);
         let times = Times {
             start: self.start,

@@ -46,7 +46,7 @@ pub struct Settings {
     /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`: the HTTP methods that are recorded by name, in
     /// place of those that the semantic conventions know; all others are `_OTHER`.
     pub known_methods: Option<Vec<String>>,
-    /// Log lines on stdout.
+    /// How log lines on stdout look.
     pub log_format: Format,
     /// `RUST_LOG`, in the grammar of `tracing_subscriber::EnvFilter`.
     pub log_filter: String,

@@ -118,7 +118,7 @@ async fn child_that_logs_for_a_person() {
 fn the_form_for_people_is_one_line_without_colours_in_a_pipe() {
     let lines = lines_of("logs::child_that_logs_for_a_person");
     let line = lines.iter().find(|line| line.contains("look")).unwrap();
-    let expected = "orders it::logs: look forged=\\u{1b}[2J\\nINFO all is well";
+    let expected = " orders   look forged=\"\\u{1b}[2J\\nINFO all is well\" it::logs";
     assert!(line.ends_with(expected), "{line:?}");
     assert!(
         line.contains(" WARN ") && !line.contains('\u{1b}'),
@@ -205,6 +205,14 @@ async fn child_that_exports_its_log() {
     assert_eq!((report.logs.exported, report.logs.queued), (103, 0));
     assert_eq!(report.logs.produced, 103, "{report}");
     assert!(report.is_complete(), "{report}");
+    let page = telemetry.metrics_page(None).body;
+    let exported = page.lines().find(|line| {
+        line.starts_with("otel_sdk_exporter_log_exported_total{") && !line.contains("error_type")
+    });
+    assert!(
+        exported.is_some_and(|line| line.ends_with(" 103")),
+        "{page}"
+    );
 
     let requests = requests.lock().unwrap();
     assert_eq!(requests.len(), 2);

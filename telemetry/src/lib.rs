@@ -51,7 +51,7 @@ pub use child::{SpanLayer, layer};
 pub use context::{Baggage, SpanContext};
 pub use conventions::database;
 pub use counts::{DropReason, ShutdownReport, SpanCounts};
-pub use export::Exporter;
+pub use export::{Exporter, OtlpError};
 pub use http::{ClientMiddleware, Edge, ServerLayer};
 pub use log::{FilterError, Format, LineWriter, RepeatLimit};
 pub use metrics::MetricsPage;

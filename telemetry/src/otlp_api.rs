@@ -104,9 +104,6 @@ fn metric_exporter(otlp: &Otlp) -> Result<MetricExporter, BuildError> {
 }
 
 fn log_exporter(otlp: &Otlp) -> Result<LogExporter, BuildError> {
-    if otlp.protocol != Protocol::HttpProtobuf {
-        return Err("logs of the opentelemetry api leave by http/protobuf only".into());
-    }
     Ok(configured(LogExporter::builder().with_http(), otlp)?.build()?)
 }
 
@@ -114,6 +111,12 @@ fn configured<B: WithExportConfig + WithHttpConfig>(
     builder: B,
     otlp: &Otlp,
 ) -> Result<B, BuildError> {
+    let plain = otlp.endpoint.scheme_str() == Some("http");
+    if otlp.protocol != Protocol::HttpProtobuf || !plain {
+        return Err(
+            "what the opentelemetry api records leaves by http/protobuf and http:// only".into(),
+        );
+    }
     let headers = otlp.headers.iter().filter_map(|(name, value)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     });

@@ -5,17 +5,18 @@ use crate::context::current::{self, Current};
 use crate::context::{InCurrent, SpanId, TraceFlags, TraceId};
 use crate::core::{Core, SCHEMA_URL};
 use crate::counts::{ShutdownReport, SpanCounts};
+use crate::export::client::Client;
 use crate::export::collector::Deliveries;
 use crate::export::signal::Signal;
 use crate::export::spool::Spool;
-use crate::export::{self, Exporter};
+use crate::export::{self, Exporter, OtlpError};
 use crate::http::{ClientMiddleware, Edge, ServerLayer};
 use crate::log::records::Records;
 use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Metrics, MetricsPage, Push};
 use crate::otlp_api::OtlpApi;
 use crate::service::{self, Service};
-use crate::settings::{Otlp, Protocol, Settings, SettingsError};
+use crate::settings::{Otlp, Settings, SettingsError};
 use crate::{otel, subscriber};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -39,9 +40,14 @@ pub enum InitError {
     /// Another crate has installed a `tracing` subscriber before.
     #[error("another tracing subscriber is installed already")]
     Subscriber,
-    /// The transport does not carry this signal yet.
-    #[error("the value of {0} is not supported for this signal: try http/protobuf and http://")]
-    Transport(&'static str),
+    /// The endpoint of a signal cannot be used.
+    #[error("{signal} cannot be exported: {source}")]
+    Otlp {
+        /// Traces, metrics or logs.
+        signal: &'static str,
+        /// Why not.
+        source: OtlpError,
+    },
     /// The exporter's thread could not be started.
     #[error("the exporter cannot start: {0}")]
     Exporter(#[source] std::io::Error),
@@ -114,8 +120,8 @@ impl Builder {
     /// Starts the exporter and installs the subscriber.
     ///
     /// # Errors
-    /// If the log filter is not understood, something else has installed a subscriber, or no
-    /// thread can be started.
+    /// If the log filter is not understood, something else has installed a subscriber, an endpoint
+    /// cannot be used, or no thread can be started.
     pub fn build(self) -> Result<Telemetry, InitError> {
         let Builder {
             service,
@@ -126,15 +132,16 @@ impl Builder {
         let service = service.named_by(&settings);
         let attributes = service.attributes(&settings);
         let exporter = exporter.unwrap_or_else(|| Exporter::from_settings(&settings));
-        if let Exporter::Otlp(otlp) = &exporter {
-            supported(otlp, true)?;
-        }
-        if let Some(otlp) = &settings.metrics.otlp {
-            supported(otlp, otlp.protocol == Protocol::HttpProtobuf)?;
-        }
-        if let Some(otlp) = &settings.logs.otlp {
-            supported(otlp, true)?;
-        }
+        let traces = match &exporter {
+            Exporter::Otlp(otlp) => Some(client(otlp, Signal::Traces)?),
+            Exporter::Collector(_) | Exporter::None => None,
+        };
+        let [metrics, logs] = [
+            (&settings.metrics.otlp, Signal::Metrics),
+            (&settings.logs.otlp, Signal::Logs),
+        ]
+        .map(|(otlp, signal)| otlp.as_ref().map(|otlp| client(otlp, signal)).transpose());
+        let (metrics, logs) = (metrics?, logs?);
         let log = if subscriber {
             Some(subscriber::install(&settings, service.name())?)
         } else {
@@ -149,9 +156,10 @@ impl Builder {
         let spool = Spool::new(Signal::Traces, settings.traces.queue, &resource, SCHEMA_URL);
         let (way, last_words) = match exporter {
             Exporter::Otlp(otlp) => {
-                let last_words = otlp.timeout;
-                export::spawn(Arc::clone(&spool), otlp).map_err(InitError::Exporter)?;
-                (Way::Thread, last_words)
+                if let Some(client) = traces {
+                    export::spawn(Arc::clone(&spool), client).map_err(InitError::Exporter)?;
+                }
+                (Way::Thread, otlp.timeout)
             }
             Exporter::Collector(deliveries) => {
                 deliveries.attach(&spool);
@@ -160,7 +168,10 @@ impl Builder {
             Exporter::None => (Way::Nowhere, Duration::ZERO),
         };
         let recording = !matches!(way, Way::Nowhere);
-        let records = Records::start(&settings.logs, &resource).map_err(InitError::Exporter)?;
+        let records = logs
+            .map(|client| Records::start(client, &settings.logs, &resource))
+            .transpose()
+            .map_err(InitError::Exporter)?;
         if let (Some(log), Some(records)) = (&log, &records) {
             log.export_to(service.name(), records);
         }
@@ -173,13 +184,10 @@ impl Builder {
             Metrics::new(&attributes),
             records,
         ));
-        let push = match &settings.metrics.otlp {
-            Some(otlp) => Some(
-                Push::spawn(&core, otlp.clone(), &settings.metrics, resource)
-                    .map_err(InitError::Exporter)?,
-            ),
-            None => None,
-        };
+        let push = metrics
+            .map(|client| Push::spawn(&core, client, &settings.metrics, resource))
+            .transpose()
+            .map_err(InitError::Exporter)?;
         if log.is_some() {
             child::announce(&core);
         }
@@ -199,14 +207,11 @@ impl Builder {
     }
 }
 
-fn supported(otlp: &Otlp, protocol: bool) -> Result<(), InitError> {
-    if !protocol {
-        return Err(InitError::Transport("OTEL_EXPORTER_OTLP_PROTOCOL"));
-    }
-    if otlp.endpoint.scheme_str() != Some("http") {
-        return Err(InitError::Transport("OTEL_EXPORTER_OTLP_ENDPOINT"));
-    }
-    Ok(())
+fn client(otlp: &Otlp, signal: Signal) -> Result<Client, InitError> {
+    Client::new(otlp.clone(), signal).map_err(|source| InitError::Otlp {
+        signal: signal.as_str(),
+        source,
+    })
 }
 
 /// One service's telemetry. A handle: clones are cheap and share everything.

@@ -1,7 +1,8 @@
 //! One attempt to deliver a request of any signal.
 
 use super::breaker::{Breaker, Failure, Pause};
-use super::connect::connect;
+use super::connect::Connector;
+use super::error::OtlpError;
 use super::journal::{ErrorType, Journal};
 use super::json::to_json;
 use super::signal::Signal;
@@ -50,7 +51,10 @@ impl Status {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
     #[error("cannot connect: {0}")]
-    Connect(#[from] io::Error),
+    Connect(io::Error),
+    #[cfg(feature = "tls")]
+    #[error("no TLS with the collector: {0}")]
+    Tls(io::Error),
     #[error("connection failed: {0}")]
     Http(#[from] hyper::Error),
     #[error("request is not valid: {0}")]
@@ -68,6 +72,8 @@ impl SendError {
                 io::ErrorKind::ConnectionRefused => "connection_refused",
                 _ => "connect",
             },
+            #[cfg(feature = "tls")]
+            SendError::Tls(_) => "tls",
             SendError::Http(_) => "connection",
             SendError::Request(_) => "request",
             SendError::Body(_) => "answer",
@@ -100,6 +106,7 @@ pub(super) struct Attempt {
 pub(crate) struct Client {
     otlp: Otlp,
     signal: Signal,
+    connector: Connector,
     http: Option<http::Connection>,
     grpc: Option<grpc::Connection>,
     breaker: Breaker,
@@ -114,17 +121,26 @@ pub(crate) struct Client {
 const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 impl Client {
-    pub(crate) fn new(otlp: Otlp, signal: Signal) -> Client {
-        Client {
-            journal: Arc::new(Journal::new(&otlp, signal)),
+    /// Reads what the endpoint needs; no connection is made yet.
+    pub(crate) fn new(otlp: Otlp, signal: Signal) -> Result<Client, OtlpError> {
+        let connector = Connector::new(&otlp)?;
+        let server = (connector.host.clone(), connector.port);
+        Ok(Client {
+            journal: Arc::new(Journal::new(otlp.protocol, signal, server)),
             otlp,
             signal,
+            connector,
             http: None,
             grpc: None,
             breaker: Breaker::new(),
             error: None,
             refused: None,
-        }
+        })
+    }
+
+    /// Of one attempt.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.otlp.timeout
     }
 
     pub(super) fn journal(&self) -> &Arc<Journal> {
@@ -205,23 +221,30 @@ impl Client {
     }
 
     fn book(&mut self, delivered: &Delivered, reason: &str) {
-        let (signal, endpoint) = (self.signal.as_str(), &self.otlp.endpoint);
+        let signal = self.signal.as_str();
+        let (server, port) = (self.connector.host.as_str(), self.connector.port);
         let now = Instant::now();
         match delivered {
             Delivered::Retry { after } => match self.breaker.failed(now, *after) {
                 Failure::First => {
-                    tracing::info!(signal, %endpoint, reason, "data waits for the collector");
+                    tracing::info!(signal, server, port, reason, "data waits for the collector");
                 }
                 Failure::Opens => {
-                    tracing::warn!(signal, %endpoint, reason, "collector is away, left alone for growing pauses");
+                    tracing::warn!(
+                        signal,
+                        server,
+                        port,
+                        reason,
+                        "collector is away, left alone for growing pauses"
+                    );
                 }
                 Failure::Another => {
-                    tracing::debug!(signal, %endpoint, reason, "collector is still away");
+                    tracing::debug!(signal, server, port, reason, "collector is still away");
                 }
             },
             Delivered::Taken { .. } | Delivered::Refused => {
                 if self.breaker.answered() {
-                    tracing::warn!(signal, %endpoint, "collector answers again");
+                    tracing::warn!(signal, server, port, "collector answers again");
                 }
             }
         }
@@ -234,7 +257,7 @@ impl Client {
             .is_some_and(|at| now.duration_since(at) < BETWEEN_LINES);
         if refused && !quiet {
             self.refused = Some(now);
-            tracing::warn!(signal, %endpoint, reason, "collector refused data");
+            tracing::warn!(signal, server, port, reason, "collector refused data");
         }
         self.journal.set_state(self.breaker.state());
     }
@@ -244,7 +267,7 @@ impl Client {
             Protocol::HttpProtobuf | Protocol::HttpJson => {
                 let mut connection = match self.http.take() {
                     Some(connection) if connection.is_open() => connection,
-                    _ => http::Connection::open(connect(&self.otlp).await?).await?,
+                    _ => http::Connection::open(self.connector.connect().await?).await?,
                 };
                 let answer = connection.export(&self.otlp, body).await?;
                 self.http = Some(connection);
@@ -253,7 +276,7 @@ impl Client {
             Protocol::Grpc => {
                 let mut connection = match self.grpc.take() {
                     Some(connection) if connection.is_open() => connection,
-                    _ => grpc::Connection::open(connect(&self.otlp).await?).await?,
+                    _ => grpc::Connection::open(self.connector.connect().await?).await?,
                 };
                 let method = self.signal.grpc_method();
                 let answer = connection.export(&self.otlp, method, body).await?;

@@ -2,7 +2,7 @@
 //! [protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
 use super::client::{Answer, Delivered, SendError, Status};
-use super::connect::Stream;
+use super::connect::{Stream, authority};
 use super::http::{AGENT, MAX_ANSWER};
 use super::{response, status};
 use crate::settings::{Compression, Otlp};
@@ -39,10 +39,7 @@ impl Connection {
         body: Bytes,
     ) -> Result<Answer, SendError> {
         let scheme = otlp.endpoint.scheme_str().unwrap_or("http");
-        let authority = otlp
-            .endpoint
-            .authority()
-            .map_or("", |authority| authority.as_str());
+        let authority = authority(&otlp.endpoint);
         let compressed = otlp.compression == Compression::Gzip;
         let mut request = Request::post(format!("{scheme}://{authority}{method}"))
             .header(USER_AGENT, AGENT)

@@ -1,7 +1,7 @@
 //! OTLP/HTTP, as in the [specification](https://opentelemetry.io/docs/specs/otlp/#otlphttp).
 
 use super::client::{Answer, Delivered, SendError, Status};
-use super::connect::Stream;
+use super::connect::{Stream, authority};
 use super::{response, status};
 use crate::settings::{Compression, Otlp, Protocol};
 use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
@@ -39,12 +39,8 @@ impl Connection {
             .endpoint
             .path_and_query()
             .map_or("/", |path| path.as_str());
-        let host = otlp
-            .endpoint
-            .authority()
-            .map_or("", |authority| authority.as_str());
         let mut request = Request::post(path)
-            .header(HOST, host)
+            .header(HOST, authority(&otlp.endpoint))
             .header(USER_AGENT, AGENT)
             .header(CONTENT_TYPE, content_type(otlp.protocol))
             .body(Full::new(body))?;

@@ -3,7 +3,7 @@
 use super::breaker::State;
 use super::client::Status;
 use super::signal::Signal;
-use crate::settings::{Otlp, Protocol};
+use crate::settings::Protocol;
 use crate::sync::lock;
 use std::borrow::Cow;
 use std::sync::Mutex;
@@ -43,11 +43,10 @@ pub(crate) struct Operations {
 }
 
 impl Journal {
-    pub(super) fn new(otlp: &Otlp, signal: Signal) -> Journal {
-        let host = otlp.endpoint.host().unwrap_or_default();
+    pub(super) fn new(protocol: Protocol, signal: Signal, server: (String, u16)) -> Journal {
         Journal {
-            component: component(otlp.protocol, signal),
-            server: (host.to_owned(), super::connect::port(&otlp.endpoint)),
+            component: component(protocol, signal),
+            server,
             state: AtomicU8::new(State::Closed as u8),
             operations: Mutex::default(),
         }
@@ -115,7 +114,7 @@ mod tests {
 
     #[test]
     fn ends_are_kept_apart_and_their_number_is_bounded() {
-        let journal = Journal::new(&Otlp::default(), Signal::Traces);
+        let journal = Journal::new(Protocol::Grpc, Signal::Traces, ("c".to_owned(), 4317));
         let (ok, took) = (Some(Status::Http(200)), Duration::from_millis(7));
         journal.record(took, ok, None);
         journal.record(took, ok, None);

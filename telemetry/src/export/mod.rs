@@ -12,6 +12,7 @@ mod buffers;
 pub(crate) mod client;
 pub(crate) mod collector;
 mod connect;
+mod error;
 mod grpc;
 mod http;
 pub(crate) mod journal;
@@ -25,11 +26,14 @@ pub(crate) mod signal;
 pub(crate) mod spool;
 mod status;
 mod sync;
+#[cfg(feature = "tls")]
+mod tls;
 mod worker;
 
 use crate::settings::{Otlp, Settings};
 use std::sync::Arc;
 
+pub use error::OtlpError;
 pub(crate) use worker::spawn;
 
 /// Where encoded spans go.

@@ -22,8 +22,8 @@ impl Signal {
         }
     }
 
-    /// The signal in log lines.
-    pub(super) const fn as_str(self) -> &'static str {
+    /// The signal in log lines and errors.
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Signal::Traces => "traces",
             Signal::Metrics => "metrics",

@@ -7,7 +7,6 @@ use super::ledger::Outcome;
 use super::spool::Spool;
 use crate::clock;
 use crate::counts::DropReason;
-use crate::settings::Otlp;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -15,8 +14,7 @@ use std::time::Instant;
 use tokio::time::{sleep, sleep_until, timeout_at};
 
 /// Starts the exporter of `spool`; it ends some time after `Spool::close`.
-pub(crate) fn spawn(spool: Arc<Spool>, otlp: Otlp) -> io::Result<()> {
-    let mut client = Client::new(otlp, spool.signal);
+pub(crate) fn spawn(spool: Arc<Spool>, mut client: Client) -> io::Result<()> {
     spool.keep_journal(Arc::clone(client.journal()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::core::SCHEMA_URL;
 use crate::counts::SpanCounts;
 use crate::export;
+use crate::export::client::Client;
 use crate::export::report::Report;
 use crate::export::signal::Signal;
 use crate::export::spool::Spool;
@@ -23,27 +24,28 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Starts the exporter, if there is an endpoint. `resource` is field 1 of `ResourceLogs`.
+    /// Starts the exporter. `resource` is field 1 of `ResourceLogs`.
+    ///
+    /// # Errors
+    /// If no thread can be started.
     pub(crate) fn start(
+        client: Client,
         settings: &LogsSettings,
         resource: &[u8],
-    ) -> io::Result<Option<Arc<Records>>> {
-        let Some(otlp) = settings.otlp.clone() else {
-            return Ok(None);
-        };
-        let last_words = otlp.timeout;
+    ) -> io::Result<Arc<Records>> {
+        let last_words = client.timeout();
         let spool = Spool::new(Signal::Logs, settings.queue, resource, SCHEMA_URL);
-        export::spawn(Arc::clone(&spool), otlp)?;
+        export::spawn(Arc::clone(&spool), client)?;
         let limits = Limits {
             attribute_count: settings.limits.attribute_count,
             attribute_value_length: settings.limits.attribute_value_length,
             ..Limits::default()
         };
-        Ok(Some(Arc::new(Records {
+        Ok(Arc::new(Records {
             spool,
             limits,
             last_words,
-        })))
+        }))
     }
 
     pub(super) fn limits(&self) -> &Limits {

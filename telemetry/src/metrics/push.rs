@@ -15,8 +15,7 @@ use super::otlp::{self, Envelope, Times};
 use crate::clock;
 use crate::core::Core;
 use crate::export::client::{Client, Delivered};
-use crate::export::signal::Signal;
-use crate::settings::{MetricsSettings, Otlp, Temporality};
+use crate::settings::{MetricsSettings, Temporality};
 
 /// The thread that pushes. It ends when this is dropped.
 #[derive(Debug)]
@@ -33,14 +32,14 @@ struct Ask {
 }
 
 impl Push {
-    /// Pushes to `otlp` what `core` has measured since now; `resource` is field 1 of a
+    /// Pushes to the receiver of `client` what `core` has measured since now; `resource` is field 1 of a
     /// `ResourceMetrics`.
     ///
     /// # Errors
     /// If no thread can be started.
     pub(crate) fn spawn(
         core: &Arc<Core>,
-        otlp: Otlp,
+        client: Client,
         settings: &MetricsSettings,
         resource: Vec<u8>,
     ) -> io::Result<Push> {
@@ -51,7 +50,7 @@ impl Push {
         let (asks, asked) = mpsc::channel(8);
         let pusher = Pusher {
             core: Arc::downgrade(core),
-            client: Client::new(otlp, Signal::Metrics),
+            client,
             envelope: Envelope {
                 resource,
                 scope: core.scope(),

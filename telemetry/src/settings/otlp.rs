@@ -52,8 +52,7 @@ pub enum Compression {
 /// Whom to trust, and how to show who is calling: files in PEM format.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// Certificates that the collector's must be signed by, instead of those that the system
-    /// trusts.
+    /// Certificates that the collector's must be signed by, instead of those on Mozilla's list.
     pub ca: Option<PathBuf>,
     /// The certificate shown to the collector, with its chain.
     pub client_certificate: Option<PathBuf>,

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::routing::post;
+use axum::serve::Listener;
 use futures_util::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -49,7 +50,11 @@ impl Collector {
     }
 
     pub(crate) async fn start_on(address: SocketAddr) -> Collector {
-        let listener = TcpListener::bind(address).await.unwrap();
+        Self::start_behind(TcpListener::bind(address).await.unwrap())
+    }
+
+    /// Answers whoever comes through this listener.
+    pub(crate) fn start_behind(listener: impl Listener<Addr = SocketAddr>) -> Collector {
         let address = listener.local_addr().unwrap();
         let inner = Arc::<Inner>::default();
         let app = Router::new()

@@ -15,4 +15,6 @@ mod push;
 mod server;
 mod services;
 mod spans;
+#[cfg(feature = "tls")]
+mod tls;
 mod trace_context;

@@ -5,7 +5,7 @@ use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
 use crate::log::records::Records;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsPage};
 use crate::service::Service;
 use crate::settings::{Limits, Sampler, Settings};
 use crate::span;
@@ -101,6 +101,11 @@ impl Core {
         std::iter::once(self.spool.report())
             .chain(records)
             .collect()
+    }
+
+    /// All metrics in the form that `accept` prefers.
+    pub(crate) fn metrics_page(&self, accept: Option<&str>) -> MetricsPage {
+        self.metrics.page(accept, &self.reports())
     }
 
     /// Writes a span of our own scope.

@@ -38,6 +38,7 @@ pub mod log;
 mod metrics;
 mod otel;
 mod otlp_api;
+mod pull;
 mod service;
 pub mod settings;
 mod span;

@@ -1,6 +1,6 @@
 //! Which service the telemetry is about.
 
-use crate::settings::Settings;
+use crate::settings::{Entity, Settings};
 use crate::span::proto;
 use opentelemetry::KeyValue;
 
@@ -60,7 +60,9 @@ impl Service {
         ] {
             attributes.push((key.to_owned(), value.to_owned()));
         }
-        for (key, value) in &settings.resource_attributes {
+        let entities = settings.entities.iter();
+        let entities = entities.flat_map(|entity| entity.id.iter().chain(&entity.description));
+        for (key, value) in settings.resource_attributes.iter().chain(entities) {
             if !attributes.iter().any(|(known, _)| known == key) {
                 attributes.push((key.clone(), value.clone()));
             }
@@ -79,11 +81,31 @@ pub(crate) fn resource(attributes: &[(String, String)]) -> opentelemetry_sdk::Re
         .build()
 }
 
-/// The resource as field 1 of a `ResourceSpans`.
-pub(crate) fn encode_resource(attributes: &[(String, String)]) -> Vec<u8> {
+/// The resource as field 1 of a `ResourceSpans`, with references to those entities that it is
+/// about.
+pub(crate) fn encode_resource(attributes: &[(String, String)], entities: &[Entity]) -> Vec<u8> {
     let mut message = Vec::new();
     for (key, value) in attributes {
         proto::attribute(&mut message, 0x0a, key, value.as_str());
+    }
+    for entity in entities {
+        let known = |pair: &&(String, String)| attributes.contains(pair);
+        // Something that stands before it has said that the resource is about another one.
+        if !entity.id.iter().all(|pair| known(&pair)) {
+            continue;
+        }
+        let mut reference = Vec::new();
+        if let Some(url) = &entity.schema_url {
+            proto::bytes(&mut reference, 0x0a, url.as_bytes());
+        }
+        proto::bytes(&mut reference, 0x12, entity.kind.as_bytes());
+        for (key, _) in &entity.id {
+            proto::bytes(&mut reference, 0x1a, key.as_bytes());
+        }
+        for (key, _) in entity.description.iter().filter(known) {
+            proto::bytes(&mut reference, 0x22, key.as_bytes());
+        }
+        proto::bytes(&mut message, 0x1a, &reference);
     }
     let mut field = Vec::new();
     proto::bytes(&mut field, 0x0a, &message);

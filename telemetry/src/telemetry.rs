@@ -15,12 +15,14 @@ use crate::log::records::Records;
 use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Metrics, MetricsPage, Push};
 use crate::otlp_api::OtlpApi;
+use crate::pull::Pull;
 use crate::service::{self, Service};
 use crate::settings::{Otlp, Settings, SettingsError};
 use crate::{otel, subscriber};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Subscriber;
@@ -47,6 +49,19 @@ pub enum InitError {
         signal: &'static str,
         /// Why not.
         source: OtlpError,
+    },
+    /// The metrics page cannot be served.
+    #[error(
+        "metrics cannot be served on {host}:{port}: {source} \
+         (set OTEL_EXPORTER_PROMETHEUS_HOST, OTEL_EXPORTER_PROMETHEUS_PORT)"
+    )]
+    Prometheus {
+        /// `OTEL_EXPORTER_PROMETHEUS_HOST`.
+        host: String,
+        /// `OTEL_EXPORTER_PROMETHEUS_PORT`.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// The exporter's thread could not be started.
     #[error("the exporter cannot start: {0}")]
@@ -152,7 +167,7 @@ impl Builder {
             let expected = ignored.expected;
             tracing::warn!(variable, value, expected, "variable is ignored");
         }
-        let resource = service::encode_resource(&attributes);
+        let resource = service::encode_resource(&attributes, &settings.entities);
         let spool = Spool::new(Signal::Traces, settings.traces.queue, &resource, SCHEMA_URL);
         let (way, last_words) = match exporter {
             Exporter::Otlp(otlp) => {
@@ -191,6 +206,16 @@ impl Builder {
         if log.is_some() {
             child::announce(&core);
         }
+        let pull = settings.metrics.prometheus.as_ref();
+        let pull = pull
+            .map(|at| {
+                Pull::start(at, &core).map_err(|source| InitError::Prometheus {
+                    host: at.host.clone(),
+                    port: at.port,
+                    source,
+                })
+            })
+            .transpose()?;
         let resource = service::resource(&attributes);
         let tracer_provider = otel::tracer_provider(&core, resource.clone());
         let otlp_api = OtlpApi::new(&settings, resource);
@@ -202,6 +227,7 @@ impl Builder {
                 log,
                 tracer_provider,
                 otlp_api,
+                pull,
             }),
         })
     }
@@ -228,6 +254,7 @@ struct Inner {
     log: Option<log::Handle>,
     tracer_provider: SdkTracerProvider,
     otlp_api: OtlpApi,
+    pull: Option<Pull>,
 }
 
 /// How spans leave.
@@ -320,8 +347,13 @@ impl Telemetry {
     /// All metrics: OpenMetrics with exemplars or Prometheus text, as `accept` prefers.
     #[must_use]
     pub fn metrics_page(&self, accept: Option<&str>) -> MetricsPage {
-        let core = &self.inner.core;
-        core.metrics.page(accept, &core.reports())
+        self.inner.core.metrics_page(accept)
+    }
+
+    /// Where `OTEL_METRICS_EXPORTER=prometheus` has the metrics page served, under `/metrics`.
+    #[must_use]
+    pub fn prometheus_address(&self) -> Option<SocketAddr> {
+        self.inner.pull.as_ref().map(Pull::address)
     }
 
     /// Changes at once which log lines the process writes, in the grammar of

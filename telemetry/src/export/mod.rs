@@ -29,6 +29,8 @@ mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 mod worker;
+#[allow(dead_code, reason = "the exporter is about to use it")]
+mod zipkin;
 
 use crate::settings::{Otlp, Settings};
 use std::sync::Arc;

@@ -37,7 +37,8 @@ struct Directives {
 }
 
 impl Directives {
-    fn parse(directives: &str) -> Result<Directives, FilterError> {
+    /// `own` is the level of this crate's own lines, whatever the directives say.
+    fn parse(directives: &str, own: Option<LevelFilter>) -> Result<Directives, FilterError> {
         if directives.trim().is_empty() {
             // The grammar would take it for "errors only", which nobody means by nothing.
             return Err(FilterError::new(
@@ -45,8 +46,13 @@ impl Directives {
                 &"it is empty, write for example info",
             ));
         }
-        let filter =
+        let mut filter =
             EnvFilter::try_new(directives).map_err(|error| FilterError::new(directives, &error))?;
+        if let Some(level) = own {
+            let own = format!("telemetry={level}").parse();
+            filter =
+                filter.add_directive(own.map_err(|error| FilterError::new(directives, &error))?);
+        }
         Ok(Directives {
             filter,
             follows_spans: directives.contains('['),
@@ -64,14 +70,20 @@ pub(super) struct LiveFilter {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FilterHandle {
     directives: Option<Arc<ArcSwap<Directives>>>,
+    own: Option<LevelFilter>,
 }
 
 impl LiveFilter {
     /// The filter, and the handle that changes it.
-    pub(super) fn new(directives: &str) -> Result<(LiveFilter, FilterHandle), FilterError> {
-        let directives = Arc::new(ArcSwap::from_pointee(Directives::parse(directives)?));
+    pub(super) fn new(
+        directives: &str,
+        own: Option<LevelFilter>,
+    ) -> Result<(LiveFilter, FilterHandle), FilterError> {
+        let parsed = Directives::parse(directives, own)?;
+        let directives = Arc::new(ArcSwap::from_pointee(parsed));
         let handle = FilterHandle {
             directives: Some(Arc::clone(&directives)),
+            own,
         };
         Ok((LiveFilter { directives }, handle))
     }
@@ -86,7 +98,7 @@ impl FilterHandle {
 
     /// Replaces the filter for all services of the process.
     pub(crate) fn set(&self, directives: &str) -> Result<(), FilterError> {
-        let parsed = Directives::parse(directives)?;
+        let parsed = Directives::parse(directives, self.own)?;
         if let Some(current) = &self.directives {
             current.store(Arc::new(parsed));
             // What each place in the code was told about its interest is out of date.

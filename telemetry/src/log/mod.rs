@@ -123,7 +123,7 @@ fn layer_to<S>(
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let (live, filter) = LiveFilter::new(&settings.log_filter)?;
+    let (live, filter) = LiveFilter::new(&settings.log_filter, settings.log_level)?;
     let output = Arc::new(Output {
         form,
         lines,

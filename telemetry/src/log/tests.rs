@@ -477,3 +477,19 @@ fn a_summary_follows_when_the_window_ends() {
         lines.map(|suppressed| suppressed.unwrap_or(1)).sum::<u64>() == SAID
     });
 }
+
+#[test]
+fn this_crates_own_lines_have_a_level_of_their_own() {
+    let settings = Settings {
+        log_level: Some(tracing::level_filters::LevelFilter::ERROR),
+        ..settings("debug,telemetry=trace")
+    };
+    let log = Log::of(Form::Json, &settings);
+    let lines = log.lines_of(|| {
+        warn!(target: "telemetry::export", "collector is away");
+        error!(target: "telemetry::export", "exporter has ended");
+        debug!(target: "shop", "sold");
+    });
+    let messages: Vec<_> = lines.iter().map(|line| &line["message"]).collect();
+    assert_eq!(messages, ["exporter has ended", "sold"]);
+}

@@ -3,7 +3,7 @@
 //! an empty value is an unset one, and a number or an enum value that is not understood is as if
 //! unset, too, which is reported and not forgotten.
 
-use super::SettingsError;
+use super::{SettingsError, table};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -35,27 +35,21 @@ impl<'a> Environment<'a> {
         };
         let yes = value.eq_ignore_ascii_case("true");
         if !yes && !value.eq_ignore_ascii_case("false") {
-            self.ignore(name, &value, "true or false");
+            self.ignore(name, &value);
         }
         yes
     }
 
     /// A whole number, `least` or more.
     pub(super) fn integer(&self, name: &str, least: u64) -> Option<u64> {
-        let expected = match least {
-            0 => "a whole number",
-            _ => "a whole number, 1 or more",
-        };
-        self.parse(name, expected, |value| {
+        self.parse(name, |value| {
             value.parse().ok().filter(|number| *number >= least)
         })
     }
 
     /// A whole number of milliseconds.
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
-        self.parse(name, "a whole number of milliseconds", |value| {
-            value.parse().ok().map(Duration::from_millis)
-        })
+        self.parse(name, |value| value.parse().ok().map(Duration::from_millis))
     }
 
     /// A duration whose zero means "no limit"; it becomes 49 days.
@@ -68,20 +62,14 @@ impl<'a> Environment<'a> {
     }
 
     /// One of the words, in whatever case.
-    pub(super) fn one_of<T: Copy>(
-        &self,
-        name: &str,
-        expected: &'static str,
-        words: &[(&str, T)],
-    ) -> Option<T> {
-        self.parse(name, expected, |value| word(value, words))
+    pub(super) fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        self.parse(name, |value| word(value, words))
     }
 
     /// Those of the words that the value lists, each once. None if there is none.
     pub(super) fn list_of<T: Copy + PartialEq>(
         &self,
         name: &str,
-        expected: &'static str,
         words: &[(&str, T)],
     ) -> Option<Vec<T>> {
         let value = self.text(name)?;
@@ -90,30 +78,25 @@ impl<'a> Environment<'a> {
             match word(entry, words) {
                 Some(known) if listed.contains(&known) => {}
                 Some(known) => listed.push(known),
-                None => self.ignore(name, entry, expected),
+                None => self.ignore(name, entry),
             }
         }
         (!listed.is_empty()).then_some(listed)
     }
 
     /// What `read` makes of the value; what it cannot read is ignored.
-    pub(super) fn parse<T>(
-        &self,
-        name: &str,
-        expected: &'static str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    pub(super) fn parse<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let value = self.text(name)?;
         let parsed = read(&value);
         if parsed.is_none() {
-            self.ignore(name, &value, expected);
+            self.ignore(name, &value);
         }
         parsed
     }
 
     /// Notes a value that is as if unset. A variable that several signals read is noted once.
-    pub(super) fn ignore(&self, name: &str, value: &str, expected: &'static str) {
-        let ignored = SettingsError::new(name, value, expected);
+    pub(super) fn ignore(&self, name: &str, value: &str) {
+        let ignored = error(name, value);
         let mut all = self.ignored.borrow_mut();
         if !all.contains(&ignored) {
             all.push(ignored);
@@ -122,6 +105,15 @@ impl<'a> Environment<'a> {
 
     pub(super) fn into_ignored(self) -> Vec<SettingsError> {
         self.ignored.into_inner()
+    }
+}
+
+/// What is wrong with a value, in the words of the table.
+pub(super) fn error(name: &str, value: &str) -> SettingsError {
+    SettingsError {
+        variable: name.to_owned(),
+        value: value.to_owned(),
+        expected: table::accepted(name),
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct LogsSettings {
     /// `OTEL_LOGS_EXPORTER=otlp`, `OTEL_EXPORTER_OTLP_*`. By default nowhere.
     pub otlp: Option<Otlp>,
+    /// `OTEL_LOGS_EXPORTER=console`: to stdout, each request as one line of OTLP's JSON.
+    pub console: bool,
     /// `OTEL_BLRP_*` and the bound in bytes.
     pub queue: Queue,
     /// `OTEL_LOGRECORD_*`.
@@ -39,6 +41,7 @@ impl Default for LogsSettings {
     fn default() -> Self {
         LogsSettings {
             otlp: None,
+            console: false,
             queue: Queue {
                 schedule_delay: Duration::from_secs(1),
                 ..Queue::default()
@@ -51,17 +54,25 @@ impl Default for LogsSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exporter {
     Otlp,
+    Console,
     None,
 }
 
 pub(super) fn read(env: &Environment<'_>) -> Result<LogsSettings, SettingsError> {
     let defaults = LogsSettings::default();
-    let words = [("otlp", Exporter::Otlp), ("none", Exporter::None)];
-    let exporters = env.list_of("OTEL_LOGS_EXPORTER", "otlp or none", &words);
+    let words = [
+        ("otlp", Exporter::Otlp),
+        ("console", Exporter::Console),
+        ("logging", Exporter::Console),
+        ("otlp/stdout", Exporter::Console),
+        ("none", Exporter::None),
+    ];
+    let exporters = env.list_of("OTEL_LOGS_EXPORTER", &words);
     let exporters = exporters.unwrap_or_default();
     let otlp = otlp::read(env, Signal::Logs)?;
     Ok(LogsSettings {
         otlp: exporters.contains(&Exporter::Otlp).then_some(otlp),
+        console: exporters.contains(&Exporter::Console),
         queue: queue(env, "BLRP", defaults.queue),
         limits: limits::logs(env),
     })

@@ -11,6 +11,11 @@ use std::time::Duration;
 pub struct MetricsSettings {
     /// `OTEL_METRICS_EXPORTER=otlp`, `OTEL_EXPORTER_OTLP_*`. By default nowhere.
     pub otlp: Option<Otlp>,
+    /// `OTEL_METRICS_EXPORTER=console`: to stdout, each push as one line of OTLP's JSON.
+    pub console: bool,
+    /// `OTEL_METRICS_EXPORTER=prometheus`, `OTEL_EXPORTER_PROMETHEUS_*`: a listener whose
+    /// `/metrics` is the metrics page.
+    pub prometheus: Option<Prometheus>,
     /// `OTEL_METRIC_EXPORT_INTERVAL`: from the start of one push to the next.
     pub interval: Duration,
     /// `OTEL_METRIC_EXPORT_TIMEOUT`: of one push with all its attempts.
@@ -21,6 +26,24 @@ pub struct MetricsSettings {
     pub histogram_aggregation: HistogramAggregation,
     /// `OTEL_METRICS_EXEMPLAR_FILTER`.
     pub exemplar_filter: ExemplarFilter,
+}
+
+/// Where the metrics page is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prometheus {
+    /// A name or an address of this machine, by default `localhost`.
+    pub host: String,
+    /// By default 9464; 0 takes any that is free.
+    pub port: u16,
+}
+
+impl Default for Prometheus {
+    fn default() -> Self {
+        Prometheus {
+            host: "localhost".to_owned(),
+            port: 9464,
+        }
+    }
 }
 
 /// What a pushed number counts from, by the
@@ -62,6 +85,8 @@ impl Default for MetricsSettings {
     fn default() -> Self {
         MetricsSettings {
             otlp: None,
+            console: false,
+            prometheus: None,
             interval: Duration::from_secs(60),
             timeout: Duration::from_secs(30),
             temporality: Temporality::default(),
@@ -74,18 +99,26 @@ impl Default for MetricsSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exporter {
     Otlp,
+    Console,
+    Prometheus,
     None,
 }
 
 pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsError> {
     let defaults = MetricsSettings::default();
-    let words = [("otlp", Exporter::Otlp), ("none", Exporter::None)];
-    let exporters = env.list_of("OTEL_METRICS_EXPORTER", "otlp or none", &words);
+    let words = [
+        ("otlp", Exporter::Otlp),
+        ("console", Exporter::Console),
+        ("logging", Exporter::Console),
+        ("otlp/stdout", Exporter::Console),
+        ("prometheus", Exporter::Prometheus),
+        ("none", Exporter::None),
+    ];
+    let exporters = env.list_of("OTEL_METRICS_EXPORTER", &words);
     let exporters = exporters.unwrap_or_default();
     let otlp = otlp::read(env, Signal::Metrics)?;
     let temporality = env.one_of(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-        "cumulative, delta or lowmemory",
         &[
             ("cumulative", Temporality::Cumulative),
             ("delta", Temporality::Delta),
@@ -94,7 +127,6 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
     );
     let histogram_aggregation = env.one_of(
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-        "explicit_bucket_histogram or base2_exponential_bucket_histogram",
         &[
             (
                 "explicit_bucket_histogram",
@@ -108,7 +140,6 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
     );
     let exemplar_filter = env.one_of(
         "OTEL_METRICS_EXEMPLAR_FILTER",
-        "always_on, always_off or trace_based",
         &[
             ("always_on", ExemplarFilter::AlwaysOn),
             ("always_off", ExemplarFilter::AlwaysOff),
@@ -118,8 +149,13 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
     // Without any interval the exporter would never rest.
     let interval = env.duration("OTEL_METRIC_EXPORT_INTERVAL");
     let interval = interval.map(|interval| interval.max(Duration::from_millis(1)));
+    let prometheus = prometheus(env);
     Ok(MetricsSettings {
         otlp: exporters.contains(&Exporter::Otlp).then_some(otlp),
+        console: exporters.contains(&Exporter::Console),
+        prometheus: exporters
+            .contains(&Exporter::Prometheus)
+            .then_some(prometheus),
         interval: interval.unwrap_or(defaults.interval),
         timeout: env
             .timeout("OTEL_METRIC_EXPORT_TIMEOUT")
@@ -128,4 +164,14 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
         histogram_aggregation: histogram_aggregation.unwrap_or_default(),
         exemplar_filter: exemplar_filter.unwrap_or_default(),
     })
+}
+
+fn prometheus(env: &Environment<'_>) -> Prometheus {
+    let defaults = Prometheus::default();
+    let host = env.text("OTEL_EXPORTER_PROMETHEUS_HOST");
+    let port = env.parse("OTEL_EXPORTER_PROMETHEUS_PORT", |value| value.parse().ok());
+    Prometheus {
+        host: host.unwrap_or(defaults.host),
+        port: port.unwrap_or(defaults.port),
+    }
 }

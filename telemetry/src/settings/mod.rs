@@ -1,14 +1,19 @@
 //! How a service's telemetry is set up, in code or by the `OTEL_*` variables.
+//!
+#![doc = include_str!("../../docs/environment.md")]
 
+mod entities;
 mod env;
 mod limits;
 mod logs;
 mod metrics;
 mod otlp;
+mod page;
 mod pairs;
 mod propagators;
 mod resource;
 mod sampler;
+mod table;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -16,13 +21,16 @@ mod traces;
 use crate::context::Propagators;
 use crate::log::{Format, RepeatLimit};
 use env::Environment;
+use tracing::level_filters::LevelFilter;
 
 pub use crate::span::limits::Limits;
+pub use entities::Entity;
 pub use logs::{LogLimits, LogsSettings};
-pub use metrics::{ExemplarFilter, HistogramAggregation, MetricsSettings, Temporality};
+pub use metrics::{ExemplarFilter, HistogramAggregation, MetricsSettings, Prometheus, Temporality};
 pub use otlp::{Compression, Otlp, Protocol, Tls};
+pub use page::page;
 pub use sampler::Sampler;
-pub use traces::{Queue, TracesSettings};
+pub use traces::{Queue, TracesSettings, Zipkin};
 
 /// How a service's telemetry is set up. The default is what unset variables ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +39,8 @@ pub struct Settings {
     pub service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`: added to the resource; what code sets wins.
     pub resource_attributes: Vec<(String, String)>,
+    /// `OTEL_ENTITIES`: added to the resource where nothing else has said otherwise.
+    pub entities: Vec<Entity>,
     /// `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
     pub sampler: Sampler,
     /// `OTEL_PROPAGATORS`.
@@ -52,6 +62,9 @@ pub struct Settings {
     pub log_filter: String,
     /// How often one place in the code may log at `WARN` or `ERROR`; `None` for without end.
     pub log_repeats: Option<RepeatLimit>,
+    /// `OTEL_LOG_LEVEL`: the least severe log lines of this crate itself, in place of what the
+    /// filter says about them.
+    pub log_level: Option<LevelFilter>,
     /// Variables with values that were not understood and are as if unset, which the specification
     /// demands for numbers and enums. Telemetry warns of each when it starts.
     pub ignored: Vec<SettingsError>,
@@ -69,21 +82,12 @@ pub struct SettingsError {
     pub expected: &'static str,
 }
 
-impl SettingsError {
-    fn new(variable: &str, value: &str, expected: &'static str) -> SettingsError {
-        SettingsError {
-            variable: variable.to_owned(),
-            value: value.to_owned(),
-            expected,
-        }
-    }
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             service_name: None,
             resource_attributes: Vec::new(),
+            entities: Vec::new(),
             sampler: Sampler::default(),
             propagators: Propagators::default(),
             traces: TracesSettings::default(),
@@ -94,6 +98,7 @@ impl Default for Settings {
             log_format: Format::default(),
             log_filter: "info".to_owned(),
             log_repeats: Some(RepeatLimit::default()),
+            log_level: None,
             ignored: Vec::new(),
         }
     }
@@ -118,14 +123,14 @@ impl Settings {
         let env = Environment::new(&variable);
         for name in ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"] {
             if let Some(file) = env.text(name) {
-                let expected = "it unset: configuration files are not read, write variables";
-                return Err(SettingsError::new(name, &file, expected));
+                return Err(env::error(name, &file));
             }
         }
         let defaults = Settings::default();
         let mut settings = Settings {
             service_name: env.text("OTEL_SERVICE_NAME"),
             resource_attributes: resource::read(&env),
+            entities: entities::read(&env),
             sampler: sampler::read(&env)?,
             propagators: propagators::read(&env),
             traces: traces::read(&env)?,
@@ -136,16 +141,39 @@ impl Settings {
             log_format: defaults.log_format,
             log_filter: env.text("RUST_LOG").unwrap_or(defaults.log_filter),
             log_repeats: defaults.log_repeats,
+            log_level: log_level(&env),
             ignored: Vec::new(),
         };
         if env.boolean("OTEL_SDK_DISABLED") {
-            settings.traces.otlp = None;
-            settings.metrics.otlp = None;
-            settings.logs.otlp = None;
+            settings.disable();
         }
         settings.ignored = env.into_ignored();
         Ok(settings)
     }
+}
+
+impl Settings {
+    /// Nothing leaves, for no signal.
+    fn disable(&mut self) {
+        (self.traces.otlp, self.traces.console, self.traces.zipkin) = (None, false, None);
+        (self.metrics.otlp, self.metrics.console) = (None, false);
+        self.metrics.prometheus = None;
+        (self.logs.otlp, self.logs.console) = (None, false);
+    }
+}
+
+/// The names of `tracing`, and those of other OpenTelemetry SDKs.
+fn log_level(env: &Environment<'_>) -> Option<LevelFilter> {
+    let words = [
+        ("none", LevelFilter::OFF),
+        ("off", LevelFilter::OFF),
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ];
+    env.one_of("OTEL_LOG_LEVEL", &words)
 }
 
 /// Case-sensitive, by the

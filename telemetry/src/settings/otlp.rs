@@ -2,7 +2,7 @@
 //! [options of the exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
 
 use super::SettingsError;
-use super::env::Environment;
+use super::env::{Environment, error};
 use super::pairs::pairs;
 use crate::export::signal::Signal;
 use http::{HeaderName, HeaderValue, Uri};
@@ -106,11 +106,11 @@ pub(super) fn read(env: &Environment<'_>, signal: Signal) -> Result<Otlp, Settin
             ("http/protobuf", Protocol::HttpProtobuf),
             ("http/json", Protocol::HttpJson),
         ];
-        env.one_of(name, "grpc, http/protobuf or http/json", &words)
+        env.one_of(name, &words)
     });
     let compression = variables.find("COMPRESSION", |name| {
         let words = [("gzip", Compression::Gzip), ("none", Compression::None)];
-        env.one_of(name, "gzip or none", &words)
+        env.one_of(name, &words)
     });
     let timeout = variables.find("TIMEOUT", |name| env.timeout(name));
     let protocol = protocol.map(|(_, protocol)| protocol).unwrap_or_default();
@@ -156,19 +156,20 @@ fn endpoint(variables: &Variables<'_>, protocol: Protocol) -> Result<Uri, Settin
     } else {
         value.clone()
     };
-    let uri = text.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-    });
+    url(&name, &value, &text)
+}
+
+/// The URL that `text` is; `value` is what the variable says.
+pub(super) fn url(name: &str, value: &str, text: &str) -> Result<Uri, SettingsError> {
     // A password would go on into log lines; there are headers for it.
     if value.contains('@') {
-        let expected = "a URL without user and password";
-        return Err(SettingsError::new(&name, "...", expected));
+        return Err(error(name, "..."));
     }
-    uri.ok_or_else(|| {
-        let expected = "a URL that begins with http:// or https://";
-        SettingsError::new(&name, &value, expected)
-    })
+    let url = text.parse::<Uri>().ok().filter(|url| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.host().is_some_and(|host| !host.is_empty())
+    });
+    url.ok_or_else(|| error(name, value))
 }
 
 fn headers(variables: &Variables<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, SettingsError> {
@@ -185,22 +186,16 @@ fn headers(variables: &Variables<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, 
             })
             .collect()
     });
-    headers.ok_or_else(|| SettingsError::new(&name, "...", "key=value,key=value"))
+    headers.ok_or_else(|| error(&name, "..."))
 }
 
 fn tls(variables: &Variables<'_>) -> Result<Tls, SettingsError> {
     let certificate = variables.text("CLIENT_CERTIFICATE");
     let key = variables.text("CLIENT_KEY");
+    // Half a pair is of no use, and nobody means to have one.
     match (&certificate, &key) {
-        (Some((name, file)), None) => {
-            let expected = "the private key as well, in the variable that ends with CLIENT_KEY";
-            return Err(SettingsError::new(name, file, expected));
-        }
-        (None, Some((name, file))) => {
-            let expected =
-                "the certificate as well, in the variable that ends with CLIENT_CERTIFICATE";
-            return Err(SettingsError::new(name, file, expected));
-        }
+        (Some((name, _)), None) => return Err(error(&name.replace("CERTIFICATE", "KEY"), "")),
+        (None, Some((name, _))) => return Err(error(&name.replace("KEY", "CERTIFICATE"), "")),
         _ => {}
     }
     let path = |found: Option<(String, String)>| found.map(|(_, file)| PathBuf::from(file));

@@ -1,7 +1,7 @@
 //! Which traces are recorded.
 
 use super::SettingsError;
-use super::env::Environment;
+use super::env::{Environment, error};
 
 /// Which traces are recorded.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,9 +23,8 @@ impl Default for Sampler {
 
 pub(super) fn read(env: &Environment<'_>) -> Result<Sampler, SettingsError> {
     const NAME: &str = "OTEL_TRACES_SAMPLER";
-    const EXPECTED: &str = "always_on, always_off or traceidratio, each also after parentbased_";
     let ratio = || {
-        let ratio = env.parse("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1", |value| {
+        let ratio = env.parse("OTEL_TRACES_SAMPLER_ARG", |value| {
             value
                 .parse()
                 .ok()
@@ -46,9 +45,9 @@ pub(super) fn read(env: &Environment<'_>) -> Result<Sampler, SettingsError> {
         "traceidratio" => ratio(),
         // They ask a server what to do. To sample everything, or nothing, in its place could be
         // costly or blind.
-        "jaeger_remote" | "xray" => return Err(SettingsError::new(NAME, &value, EXPECTED)),
+        "jaeger_remote" | "xray" => return Err(error(NAME, &value)),
         _ => {
-            env.ignore(NAME, &value, EXPECTED);
+            env.ignore(NAME, &value);
             return Ok(Sampler::default());
         }
     };

@@ -1,7 +1,11 @@
 //! The variables, as they are written and as they are wrong.
 
+use super::table::GROUPS;
 use super::*;
 use crate::context::Propagator;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 fn settings(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -169,8 +173,6 @@ fn what_cannot_be_done_is_an_error() {
         ("OTEL_TRACES_SAMPLER", "xray"),
         ("OTEL_CONFIG_FILE", "/etc/otel.yaml"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
-        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem"),
-        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "own.pem"),
     ] {
         let error = settings(&[(name, value)]).unwrap_err();
         assert_eq!(
@@ -178,6 +180,16 @@ fn what_cannot_be_done_is_an_error() {
             (name, value)
         );
     }
+    let half = settings(&[("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "own.pem")]);
+    assert_eq!(
+        half.unwrap_err().variable,
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"
+    );
+    let half = settings(&[("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem")]);
+    assert_eq!(
+        half.unwrap_err().variable,
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+    );
     let secret = settings(&[("OTEL_EXPORTER_OTLP_HEADERS", "a b=secret")]).unwrap_err();
     assert!(!secret.to_string().contains("secret"));
     let secret = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@c")]);
@@ -223,4 +235,50 @@ fn nothing_leaves_when_disabled() {
     assert_eq!(settings.traces.otlp, None);
     assert_eq!(settings.metrics.otlp, None);
     assert_eq!(settings.logs.otlp, None);
+}
+
+/// The specification's own list: that of its tables and of its pages on the OTLP exporters.
+const SPECIFIED: &str = include_str!("specified.txt");
+
+#[test]
+fn every_variable_is_on_the_page_once_and_is_read() {
+    let rows = GROUPS.iter().flat_map(|group| group.rows);
+    let listed: Vec<_> = rows.flat_map(|row| row.names).copied().collect();
+    let once: BTreeSet<_> = listed.iter().copied().collect();
+    assert_eq!(once.len(), listed.len());
+
+    let read = RefCell::new(BTreeSet::new());
+    // Values that make every other variable matter.
+    let read_with = |set: &[(&str, &str)]| {
+        let settings = Settings::from_vars(|name| {
+            read.borrow_mut().insert(name.to_owned());
+            let set = set.iter().find(|(known, _)| *known == name);
+            set.map(|(_, value)| (*value).to_owned())
+        });
+        settings.unwrap();
+    };
+    read_with(&[]);
+    read_with(&[
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+    ]);
+    let read = read.into_inner();
+    let read: BTreeSet<_> = read.iter().map(String::as_str).collect();
+    assert_eq!(read, once);
+
+    let specified: BTreeSet<_> = SPECIFIED.lines().collect();
+    let missing: Vec<_> = specified.difference(&once).collect();
+    assert_eq!(missing, [] as [&&str; 0]);
+}
+
+#[test]
+fn the_page_is_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/environment.md");
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, page, "run the tests again with UPDATE_DOCS=1");
 }

@@ -3,6 +3,7 @@
 use super::env::Environment;
 use super::{Otlp, SettingsError, otlp};
 use crate::export::signal::Signal;
+use http::Uri;
 use std::time::Duration;
 
 /// How spans leave. With no exporter at all nothing is recorded; contexts still travel.
@@ -10,8 +11,30 @@ use std::time::Duration;
 pub struct TracesSettings {
     /// `OTEL_TRACES_EXPORTER=otlp`, `OTEL_EXPORTER_OTLP_*`.
     pub otlp: Option<Otlp>,
+    /// `OTEL_TRACES_EXPORTER=console`: to stdout, each request as one line of OTLP's JSON.
+    pub console: bool,
+    /// `OTEL_TRACES_EXPORTER=zipkin`, `OTEL_EXPORTER_ZIPKIN_*`.
+    pub zipkin: Option<Zipkin>,
     /// `OTEL_BSP_*` and the bound in bytes.
     pub queue: Queue,
+}
+
+/// An endpoint of [Zipkin's API](https://zipkin.io/zipkin-api/), version 2 in JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zipkin {
+    /// Whole URL, by default `http://localhost:9411/api/v2/spans`.
+    pub endpoint: Uri,
+    /// Of one attempt.
+    pub timeout: Duration,
+}
+
+impl Default for Zipkin {
+    fn default() -> Self {
+        Zipkin {
+            endpoint: Uri::from_static("http://localhost:9411/api/v2/spans"),
+            timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 /// The bounds between a record's end and its delivery; a record is a span or a log record.
@@ -35,6 +58,8 @@ impl Default for TracesSettings {
     fn default() -> Self {
         TracesSettings {
             otlp: Some(Otlp::default()),
+            console: false,
+            zipkin: None,
             queue: Queue::default(),
         }
     }
@@ -55,17 +80,42 @@ impl Default for Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exporter {
     Otlp,
+    Console,
+    Zipkin,
     None,
 }
 
 pub(super) fn read(env: &Environment<'_>) -> Result<TracesSettings, SettingsError> {
-    let words = [("otlp", Exporter::Otlp), ("none", Exporter::None)];
-    let exporters = env.list_of("OTEL_TRACES_EXPORTER", "otlp or none", &words);
+    let words = [
+        ("otlp", Exporter::Otlp),
+        ("console", Exporter::Console),
+        ("logging", Exporter::Console),
+        ("otlp/stdout", Exporter::Console),
+        ("zipkin", Exporter::Zipkin),
+        ("none", Exporter::None),
+    ];
+    let exporters = env.list_of("OTEL_TRACES_EXPORTER", &words);
     let exporters = exporters.unwrap_or(vec![Exporter::Otlp]);
-    let otlp = otlp::read(env, Signal::Traces)?;
+    let (otlp, zipkin) = (otlp::read(env, Signal::Traces)?, zipkin(env)?);
     Ok(TracesSettings {
         otlp: exporters.contains(&Exporter::Otlp).then_some(otlp),
+        console: exporters.contains(&Exporter::Console),
+        zipkin: exporters.contains(&Exporter::Zipkin).then_some(zipkin),
         queue: queue(env, "BSP", Queue::default()),
+    })
+}
+
+fn zipkin(env: &Environment<'_>) -> Result<Zipkin, SettingsError> {
+    const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+    let defaults = Zipkin::default();
+    let endpoint = match env.text(ENDPOINT) {
+        None => defaults.endpoint,
+        Some(url) => otlp::url(ENDPOINT, &url, &url)?,
+    };
+    let timeout = env.timeout("OTEL_EXPORTER_ZIPKIN_TIMEOUT");
+    Ok(Zipkin {
+        endpoint,
+        timeout: timeout.unwrap_or(defaults.timeout),
     })
 }
 
@@ -78,8 +128,7 @@ pub(super) fn queue(env: &Environment<'_>, processor: &str, defaults: Queue) -> 
     let batch = env.integer(&batch_name, 1).filter(|batch| {
         let fits = *batch <= most;
         if !fits {
-            let expected = "no more than the variable that ends with MAX_QUEUE_SIZE";
-            env.ignore(&batch_name, &batch.to_string(), expected);
+            env.ignore(&batch_name, &batch.to_string());
         }
         fits
     });

@@ -92,11 +92,7 @@ fn value(out: &mut Vec<u8>, is: &Is, wire: Wire<'_>) -> Option<()> {
     // Writing to memory does not fail.
     match is {
         Is::Message(message) => object(out, message, wire.bytes().ok()?),
-        Is::Text => {
-            out.push(b'"');
-            escape_json(out, &String::from_utf8_lossy(wire.bytes().ok()?));
-            out.push(b'"');
-        }
+        Is::Text => text(out, &String::from_utf8_lossy(wire.bytes().ok()?)),
         Is::Hex => {
             out.push(b'"');
             hex(out, wire.bytes().ok()?);
@@ -135,17 +131,26 @@ fn value(out: &mut Vec<u8>, is: &Is, wire: Wire<'_>) -> Option<()> {
         Is::SFixed64 => {
             let _ = write!(out, "\"{}\"", wire.fixed64().ok()?.cast_signed());
         }
-        Is::Double => {
-            let number = f64::from_bits(wire.fixed64().ok()?);
-            let _ = match number {
-                _ if number.is_nan() => write!(out, "\"NaN\""),
-                f64::INFINITY => write!(out, "\"Infinity\""),
-                f64::NEG_INFINITY => write!(out, "\"-Infinity\""),
-                _ => write!(out, "{number:?}"),
-            };
-        }
+        Is::Double => double(out, f64::from_bits(wire.fixed64().ok()?)),
     }
     Some(())
+}
+
+/// A string with its quotes.
+pub(super) fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    escape_json(out, text);
+    out.push(b'"');
+}
+
+/// What JSON has no number for is a string, as protobuf has it.
+pub(super) fn double(out: &mut Vec<u8>, number: f64) {
+    let _ = match number {
+        _ if number.is_nan() => write!(out, "\"NaN\""),
+        f64::INFINITY => write!(out, "\"Infinity\""),
+        f64::NEG_INFINITY => write!(out, "\"-Infinity\""),
+        _ => write!(out, "{number:?}"),
+    };
 }
 
 #[cfg(test)]

@@ -178,8 +178,11 @@ pub(crate) struct Scoped {
     current: Current,
     otel: opentelemetry::Context,
     /// Absent while it is in place.
-    lent: RefCell<Option<Current>>,
+    lent: RefCell<Option<Lent>>,
 }
+
+/// What a context counts references to.
+type Lent = (Arc<Core>, Option<Arc<Carried>>);
 
 impl Scoped {
     pub(crate) fn new(current: Current, otel: opentelemetry::Context) -> Scoped {
@@ -197,10 +200,27 @@ impl Scoped {
     /// Makes it current on this thread until the guard is dropped.
     pub(crate) fn enter(&self) -> InPlace<'_> {
         let otel = self.otel.clone().attach();
-        let lent = self.lent.take().unwrap_or_else(|| self.current.clone());
+        let Current {
+            trace_id,
+            span_id,
+            flags,
+            core,
+            carried,
+        } = &self.current;
+        let (core, carried) = self
+            .lent
+            .take()
+            .unwrap_or_else(|| (Arc::clone(core), carried.clone()));
+        let current = Current {
+            trace_id: *trace_id,
+            span_id: *span_id,
+            flags: *flags,
+            core,
+            carried,
+        };
         InPlace {
             scoped: self,
-            previous: swap(Some(lent)),
+            previous: swap(Some(current)),
             _otel: otel,
         }
     }
@@ -220,7 +240,8 @@ impl Drop for InPlace<'_> {
         let found = swap(self.previous.take());
         // Something entered later and never left would be found instead.
         let ours = found.filter(|found| found.span_id == self.scoped.current.span_id);
-        self.scoped.lent.replace(ours);
+        let lent = ours.map(|ours| (ours.core, ours.carried));
+        self.scoped.lent.replace(lent);
     }
 }
 

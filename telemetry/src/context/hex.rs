@@ -75,21 +75,19 @@ fn digits(value: u32) -> [u8; 8] {
 #[inline]
 fn number(digits: [u8; 8]) -> Option<u32> {
     let text = u64::from_be_bytes(digits);
-    // From here on every byte is below 0x80, so sums stay within their bytes.
-    if text & HIGH != 0 {
-        return None;
-    }
-    let reaches = |byte: u8| (text + u64::from(0x80 - byte) * ONES) & HIGH;
+    // A byte reaches a lower bound if adding what is missing to 0x80 sets its high bit. Bytes that
+    // have it already are caught first; below 0x80 no sum leaves its byte.
+    let reaches = |byte: u8| text.wrapping_add(u64::from(0x80 - byte) * ONES) & HIGH;
     let digit = reaches(b'0') & !reaches(b'9' + 1);
     let letter = reaches(b'a') & !reaches(b'f' + 1);
-    if digit | letter != HIGH {
+    if (text & HIGH) | ((digit | letter) ^ HIGH) != 0 {
         return None;
     }
     // A letter's low half byte counts from one.
     let mut value = (text & (0x0f * ONES)) + 9 * (letter >> 7);
     value = (value | (value >> 4)) & 0x00ff_00ff_00ff_00ff;
     value = (value | (value >> 8)) & 0x0000_ffff_0000_ffff;
-    u32::try_from((value | (value >> 16)) & 0xffff_ffff).ok()
+    Some((value | (value >> 16)) as u32)
 }
 
 #[cfg(test)]

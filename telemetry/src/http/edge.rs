@@ -66,6 +66,16 @@ impl Edge {
     /// Begins the span of a request that came in.
     #[must_use]
     pub fn start(&self, request: &ServerRequest<'_>) -> ServerSpan {
+        self.start_from(request, || request.peer)
+    }
+
+    /// The same, when the peer has to be looked for.
+    #[inline]
+    pub(super) fn start_from(
+        &self,
+        request: &ServerRequest<'_>,
+        peer: impl FnOnce() -> Option<SocketAddr>,
+    ) -> ServerSpan {
         let scan = Scan::of(request.headers);
         let Origins {
             parent,
@@ -107,7 +117,7 @@ impl Edge {
         let attributes = current.is_recording().then(|| {
             let mut out = Attributes::after(Head::ATTRIBUTES);
             let limits = self.core.limits();
-            describe(&mut out, limits, request, &scan, &form, &origin);
+            describe(&mut out, limits, request, &scan, &form, &origin, peer());
             if let Some(link) = &link {
                 out.field(|out| encode::link(out, link, true));
             }
@@ -232,6 +242,7 @@ fn describe(
     scan: &Scan<'_>,
     form: &Form,
     origin: &Origin<'_>,
+    peer: Option<SocketAddr>,
 ) {
     let mut text = |key: &str, value: &str| out.push(limits, key, value);
     if form.method == Method::Other {
@@ -253,7 +264,7 @@ fn describe(
         let port = port.unwrap_or(form.scheme.port());
         out.push(limits, "server.port", i64::from(port));
     }
-    if let Some(peer) = request.peer {
+    if let Some(peer) = peer {
         let mut address = pool::Text::default();
         address.write(peer.ip());
         if origin.client.is_none() {

@@ -18,12 +18,26 @@ use tower::{Layer, Service};
 /// Writes the answer's trace, so that a client can ask for it.
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
+/// Which answers carry a
+/// [`traceresponse`](https://w3c.github.io/trace-context/#traceresponse-header) header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Traceresponse {
+    /// Those whose trace is recorded and can be looked up.
+    #[default]
+    Sampled,
+    /// All: the id of a trace that is not recorded still finds its log lines.
+    Always,
+    /// None.
+    Never,
+}
+
 /// Wraps every request in a server span. Put it on with `axum::Router::layer`, last, so that it
 /// sees every answer; routes that no `MatchedPath` names count as unmatched.
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     edge: Edge,
     trust: Trust,
+    answer: Traceresponse,
 }
 
 impl ServerLayer {
@@ -31,6 +45,7 @@ impl ServerLayer {
         ServerLayer {
             edge,
             trust: Trust::default(),
+            answer: Traceresponse::default(),
         }
     }
 
@@ -38,6 +53,13 @@ impl ServerLayer {
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> ServerLayer {
         self.trust = trust;
+        self
+    }
+
+    /// Which answers name their trace; by default those of recorded requests.
+    #[must_use]
+    pub fn traceresponse(mut self, answer: Traceresponse) -> ServerLayer {
+        self.answer = answer;
         self
     }
 }
@@ -75,18 +97,22 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let extensions = request.extensions();
-        let span = self.layer.edge.start(&ServerRequest {
+        let peer = || {
+            extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|peer| peer.0)
+        };
+        let request_in = ServerRequest {
             method: request.method(),
             uri: request.uri(),
             version: request.version(),
             headers: request.headers(),
-            peer: extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|peer| peer.0),
+            peer: None,
             scheme: "http",
             route: extensions.get::<MatchedPath>().map(MatchedPath::as_str),
             trust: self.layer.trust,
-        });
+        };
+        let span = self.layer.edge.start_from(&request_in, peer);
         let head_only = *request.method() == Method::HEAD;
         let inner = {
             // A route of axum's only makes a future; what else a service does belongs to the span.
@@ -98,6 +124,7 @@ where
             inner,
             span: Some(span),
             head_only,
+            answer: self.layer.answer,
         }
     }
 }
@@ -110,6 +137,7 @@ pin_project! {
         inner: F,
         span: Option<ServerSpan>,
         head_only: bool,
+        answer: Traceresponse,
     }
 }
 
@@ -140,9 +168,16 @@ where
         let status = response.status();
         if let Some(span) = &mut span {
             span.status(status);
-            response
-                .headers_mut()
-                .insert(TRACERESPONSE, span.traceresponse());
+            let names_trace = match this.answer {
+                Traceresponse::Sampled => span.is_recorded(),
+                Traceresponse::Always => true,
+                Traceresponse::Never => false,
+            };
+            if names_trace {
+                response
+                    .headers_mut()
+                    .insert(TRACERESPONSE, span.traceresponse());
+            }
         }
         let expected = if *this.head_only || has_no_body(status) {
             Some(0)

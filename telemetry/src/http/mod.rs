@@ -20,6 +20,6 @@ mod url;
 pub use body::TrackedBody;
 pub use client::{ClientRequest, ClientSpan};
 pub use edge::{Edge, ServerRequest, Trust};
-pub use layer::{ResponseFuture, ServerLayer, ServerService};
+pub use layer::{ResponseFuture, ServerLayer, ServerService, Traceresponse};
 pub use middleware::{ClientMiddleware, ResendCount, UrlTemplate};
 pub use server::{Scope, ServerSpan};

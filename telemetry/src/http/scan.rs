@@ -3,8 +3,7 @@
 //! Each look-up in a map of headers hashes a name, and a request has fewer headers than there are
 //! names to look up.
 
-use http::header::{FORWARDED, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 /// The headers that matter here. Of one that may come once, the first counts.
 #[derive(Debug, Default)]
@@ -26,40 +25,30 @@ impl<'a> Scan<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Scan<'a> {
         let mut scan = Scan::default();
         for (name, value) in headers {
-            if *name == HOST {
-                scan.host.get_or_insert(value);
-            } else if *name == USER_AGENT {
-                scan.user_agent.get_or_insert(value);
-            } else if *name == FORWARDED {
-                scan.forwarded.get_or_insert(value);
-            } else {
-                scan.other(name, value);
-            }
+            let room = match name.as_str() {
+                "host" => &mut scan.host,
+                "user-agent" => &mut scan.user_agent,
+                "traceparent" => {
+                    scan.traceparents += 1;
+                    &mut scan.traceparent
+                }
+                "tracestate" => {
+                    scan.has_tracestate = true;
+                    continue;
+                }
+                "baggage" => {
+                    scan.has_baggage = true;
+                    continue;
+                }
+                "forwarded" => &mut scan.forwarded,
+                "x-forwarded-for" => &mut scan.forwarded_for,
+                "x-forwarded-host" => &mut scan.forwarded_host,
+                "x-forwarded-proto" => &mut scan.forwarded_proto,
+                _ => continue,
+            };
+            room.get_or_insert(value);
         }
         scan
-    }
-
-    /// Names that the `http` crate has no constants for. Their lengths tell most others apart.
-    fn other(&mut self, name: &HeaderName, value: &'a HeaderValue) {
-        let room = match name.as_str() {
-            "traceparent" => {
-                self.traceparents += 1;
-                &mut self.traceparent
-            }
-            "tracestate" => {
-                self.has_tracestate = true;
-                return;
-            }
-            "baggage" => {
-                self.has_baggage = true;
-                return;
-            }
-            "x-forwarded-for" => &mut self.forwarded_for,
-            "x-forwarded-host" => &mut self.forwarded_host,
-            "x-forwarded-proto" => &mut self.forwarded_proto,
-            _ => return,
-        };
-        room.get_or_insert(value);
     }
 }
 

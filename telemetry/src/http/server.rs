@@ -144,6 +144,12 @@ impl ServerSpan {
         }
     }
 
+    /// The span is written down when it ends.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.state().attributes.is_some()
+    }
+
     /// The value of the `traceresponse` header, `00-<trace id>-<span id>-<flags>`.
     #[must_use]
     pub fn traceresponse(&self) -> HeaderValue {
@@ -181,12 +187,15 @@ impl ServerSpan {
 impl State {
     fn end(&mut self) {
         let end = Instant::now();
-        let digits = semconv::digits(self.status);
+        let digits;
         let error = match (self.error, self.status) {
             (Some(error), _) => Some(error),
             (None, 0) if std::thread::panicking() => Some("panic"),
             (None, 0) => Some("cancelled"),
-            (None, 500..) => std::str::from_utf8(&digits).ok(),
+            (None, 500..) => {
+                digits = semconv::digits(self.status);
+                std::str::from_utf8(&digits).ok()
+            }
             _ => None,
         };
         let current = self.scoped.current();

@@ -1,5 +1,6 @@
 //! URLs as attributes: without credentials, signatures or tokens.
 
+use memchr::{memchr, memrchr};
 use std::borrow::Cow;
 
 /// Keys whose values are secrets: the list of the semantic conventions, and AWS's newer names.
@@ -16,49 +17,67 @@ const SECRET_KEYS: [&str; 8] = [
 
 /// A query with secret values replaced by `REDACTED`.
 pub(super) fn redact(query: &str) -> Cow<'_, str> {
-    let is_secret = |pair: &str| {
-        pair.split_once('=')
-            .is_some_and(|(key, _)| SECRET_KEYS.contains(&key))
+    let mut rest = query;
+    while !rest.is_empty() {
+        let (pair, after) = cut(rest, b'&');
+        if secret_key(pair).is_some() {
+            return Cow::Owned(redacted(query));
+        }
+        rest = after.unwrap_or_default();
+    }
+    Cow::Borrowed(query)
+}
+
+fn redacted(query: &str) -> String {
+    let pair = |pair| match secret_key(pair) {
+        Some(key) => format!("{key}=REDACTED"),
+        None => str::to_owned(pair),
     };
-    if !query.split('&').any(is_secret) {
-        return Cow::Borrowed(query);
+    let pairs: Vec<_> = query.split('&').map(pair).collect();
+    pairs.join("&")
+}
+
+/// The key, if its value is a secret.
+fn secret_key(pair: &str) -> Option<&str> {
+    let (key, value) = cut(pair, b'=');
+    value.filter(|_| SECRET_KEYS.contains(&key)).map(|_| key)
+}
+
+/// Before and behind the first `separator`, one byte of ASCII.
+fn cut(text: &str, separator: u8) -> (&str, Option<&str>) {
+    match memchr(separator, text.as_bytes()) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
     }
-    let mut out = String::with_capacity(query.len());
-    for (i, pair) in query.split('&').enumerate() {
-        if i > 0 {
-            out.push('&');
-        }
-        match pair.split_once('=') {
-            Some((key, _)) if is_secret(pair) => {
-                out.push_str(key);
-                out.push_str("=REDACTED");
-            }
-            _ => out.push_str(pair),
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// Host and port of an authority; the port may be missing. IPv6 addresses lose their brackets.
 pub(super) fn host_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let authority = match memrchr(b'@', authority.as_bytes()) {
+        Some(at) => &authority[at + 1..],
+        None => authority,
+    };
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         (host, rest.strip_prefix(':'))
     } else {
-        match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        }
+        cut(authority, b':')
     };
     let port = port
         .filter(|port| !port.is_empty())
-        .map(str::parse)
+        .map(port_number)
         .transpose()
         .ok()?;
     (!host.is_empty()).then_some((host, port))
+}
+
+/// Digits only.
+fn port_number(digits: &str) -> Result<u16, ()> {
+    let number = digits.bytes().try_fold(0_u32, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit < 10 && number < 10_000).then_some(number * 10 + u32::from(digit))
+    });
+    number.and_then(|number| number.try_into().ok()).ok_or(())
 }
 
 /// `url.full`: credentials and secret values are left out.

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
+use telemetry::http::Traceresponse;
 use telemetry::testing::{Collector, Kind, Span, Status};
 use telemetry::{Service, Telemetry, context};
 use tower::ServiceExt;
@@ -161,11 +162,38 @@ async fn a_caller_that_does_not_record_is_followed() {
         .headers_mut()
         .insert("traceparent", unsampled.parse().unwrap());
     let response = app(&telemetry).oneshot(request).await.unwrap();
-    let traceresponse = response.headers()["traceresponse"].to_str().unwrap();
-    assert!(traceresponse.starts_with("00-0af7651916cd43dd8448eb211c80319c-"));
-    assert!(traceresponse.ends_with("-00"));
+    assert!(!response.headers().contains_key("traceresponse"));
     assert!(collector.spans().await.is_empty());
     assert_eq!(telemetry.counts().produced, 0);
+}
+
+#[tokio::test]
+async fn answers_name_their_trace_as_they_are_told() {
+    for (answer, recorded, unrecorded) in [
+        (Traceresponse::Sampled, true, false),
+        (Traceresponse::Always, true, true),
+        (Traceresponse::Never, false, false),
+    ] {
+        for (flags, expected) in [("-01", recorded), ("-00", unrecorded)] {
+            let (telemetry, _collector) = collected("items");
+            let app = Router::new()
+                .route("/items", get(|| async {}))
+                .layer(telemetry.server_layer().traceresponse(answer));
+            let mut request = request("/items");
+            let parent = TRACEPARENT.replace("-01", flags);
+            request
+                .headers_mut()
+                .insert("traceparent", parent.parse().unwrap());
+            let response = app.oneshot(request).await.unwrap();
+            let value = response.headers().get("traceresponse");
+            assert_eq!(value.is_some(), expected, "{answer:?} {flags}");
+            if let Some(value) = value {
+                let value = value.to_str().unwrap();
+                assert!(value.starts_with("00-0af7651916cd43dd8448eb211c80319c-"));
+                assert!(value.ends_with(flags));
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::callgrind::{self, Cost};
 use crate::section::{Bar, Section};
 use crate::subject::{
-    BARE, FASTRACE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF, TOWER,
+    BARE, FASTRACE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF, SDK, TOWER,
     TOWER_OTEL, TRACING, Variant,
 };
 use crate::table::{Table, thousands};
@@ -35,10 +35,11 @@ const OURS_HELD: [(Variant, Option<Limit>); 5] = [
     (OURS_PARENT_OFF, Some(UNSAMPLED)),
     (OURS_ONE, None),
 ];
-const PEERS: [(Variant, Option<Limit>); 4] = [
+const PEERS: [(Variant, Option<Limit>); 5] = [
     (TRACING, None),
     (TOWER, None),
     (TOWER_OTEL, None),
+    (SDK, None),
     (FASTRACE, None),
 ];
 
@@ -77,7 +78,7 @@ pub(crate) fn measure(with_peers: bool) -> Result<Section> {
     })
 }
 
-fn count(variant: Variant) -> Result<Cost> {
+pub(crate) fn count(variant: Variant) -> Result<Cost> {
     writeln!(std::io::stderr(), "counting: {}", variant.title)?;
     callgrind::measure(variant)
 }

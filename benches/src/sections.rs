@@ -2,17 +2,17 @@
 
 use anyhow::Result;
 
-use crate::load;
 use crate::section::{Bar, Section};
 use crate::soak::{self, BOUND, RATE};
 use crate::stats::Series;
 use crate::subject::{
     BARE, FASTRACE, FASTRACE_ONE, IDENTITY, LINE_FMT, LINE_OURS, OURS, OURS_OFF, OURS_ONE,
-    OURS_PARENT, OURS_PARENT_OFF, SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING, SPAN_TRACING_OFF, TOWER,
-    TOWER_ONE, TOWER_OTEL, TOWER_OTEL_ONE, TRACING, TRACING_ONE, Variant,
+    OURS_PARENT, OURS_PARENT_OFF, SDK, SDK_ONE, SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING,
+    SPAN_TRACING_OFF, TOWER, TOWER_ONE, TOWER_OTEL, TOWER_OTEL_ONE, TRACING, TRACING_ONE, Variant,
 };
 use crate::table::{Table, thousands};
 use crate::times::{self, Times};
+use crate::{callgrind, cost, load};
 
 const MIB: f64 = (1 << 20) as f64;
 
@@ -80,6 +80,8 @@ pub(crate) fn requests() -> Result<Section> {
         TOWER_ONE,
         TOWER_OTEL,
         TOWER_OTEL_ONE,
+        SDK,
+        SDK_ONE,
         FASTRACE,
         FASTRACE_ONE,
     ])?;
@@ -98,8 +100,11 @@ pub(crate) fn requests() -> Result<Section> {
         "median (quartiles)",
         "lost",
     ]);
+    let none = none(bare);
+    row(&mut table, "bare axum, itself", bare, &none, &none);
     for times in measured.iter().filter(|times| times.variant != BARE) {
-        row(&mut table, times, &bare.thread, &bare.process);
+        let title = times.variant.title;
+        row(&mut table, title, times, &bare.thread, &bare.process);
     }
     let ours = thread(OURS)?;
     let ours_one = thread(OURS_ONE)?;
@@ -133,18 +138,39 @@ pub(crate) fn requests() -> Result<Section> {
     })
 }
 
+/// Nothing to compare with, as often as it was measured.
+fn none(times: &Times) -> Series {
+    Series(vec![0.0; times.thread.0.len()])
+}
+
 /// One variant's row: over something for the thread and for the process.
-fn row(table: &mut Table, times: &Times, thread: &Series, process: &Series) {
+fn row(table: &mut Table, title: &str, times: &Times, thread: &Series, process: &Series) {
+    table.row(cells(title, times, thread, process));
+}
+
+fn cells(title: &str, times: &Times, thread: &Series, process: &Series) -> [String; 6] {
     let thread = over(&times.thread, thread);
     let process = over(&times.process, process);
-    table.row([
-        times.variant.title.to_owned(),
+    [
+        title.to_owned(),
         thousands(thread.best),
         thread.all.spread(0),
         thousands(process.best),
         process.all.spread(0),
         lost(times),
-    ]);
+    ]
+}
+
+/// The same, with what callgrind counts; without it, what it counts stays empty.
+fn counted_row(table: &mut Table, times: &Times, zero: &Series) -> Result<()> {
+    let mut cells = cells(times.variant.title, times, zero, zero).to_vec();
+    if callgrind::is_installed() {
+        let cost = cost::count(times.variant)?;
+        cells.push(thousands(cost.instructions));
+        cells.push(format!("{:.2}", cost.allocations));
+    }
+    table.row(cells);
+    Ok(())
 }
 
 /// What did not arrive of what is always sampled.
@@ -158,7 +184,7 @@ fn lost(times: &Times) -> String {
 /// CPU time of a child span made by `tracing`, the registry of `tracing-subscriber` included.
 pub(crate) fn spans() -> Result<Section> {
     let measured = times::measure(&[SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING, SPAN_TRACING_OFF])?;
-    let zero = Series(vec![0.0; measured.of(SPAN_OURS)?.thread.0.len()]);
+    let zero = none(measured.of(SPAN_OURS)?);
     let mut table = Table::new(&[
         "ns a child span",
         "thread",
@@ -166,9 +192,11 @@ pub(crate) fn spans() -> Result<Section> {
         "process",
         "median (quartiles)",
         "lost",
+        "instr.",
+        "allocs",
     ]);
     for times in measured.iter() {
-        row(&mut table, times, &zero, &zero);
+        counted_row(&mut table, times, &zero)?;
     }
     let part = |of: Variant, peer: Variant, figure: &str, most: f64, words: &str| -> Result<Bar> {
         let of = over(&measured.of(of)?.thread, &zero);
@@ -204,14 +232,18 @@ pub(crate) fn lines() -> Result<Section> {
     let fmt = measured.of(LINE_FMT)?;
     let ours = measured.of(LINE_OURS)?;
     let mut table = Table::new(&[
-        "ns over bare axum and fmt().json()",
+        "ns a request",
         "thread",
         "median (quartiles)",
         "process",
         "median (quartiles)",
         "lost",
+        "instr.",
+        "allocs",
     ]);
-    row(&mut table, ours, &fmt.thread, &fmt.process);
+    for times in measured.iter() {
+        counted_row(&mut table, times, &none(times))?;
+    }
     let bars = vec![over(&ours.thread, &fmt.thread).at_most(
         "traced request and its line, ns over the line alone",
         300.0,

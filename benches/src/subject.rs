@@ -91,6 +91,8 @@ variants! {
     TOWER_ONE = "tower-1", "opentelemetry-instrumentation-tower, 1 %", 1, Request;
     TOWER_OTEL = "tower-otel", "tower-otel + its metrics, sampled", 100, Request;
     TOWER_OTEL_ONE = "tower-otel-1", "tower-otel + its metrics, 1 %", 1, Request;
+    SDK = "sdk", "the SDK by hand, one histogram, sampled", 100, Request;
+    SDK_ONE = "sdk-1", "the SDK by hand, one histogram, 1 %", 1, Request;
     FASTRACE = "fastrace", "fastrace-axum (no metrics), sampled", 100, Request;
     FASTRACE_ONE = "fastrace-1", "fastrace-axum (no metrics), 1 %", 1, Request;
     LINE_OURS = "line-ours", "ours, sampled, and a line with its ids", 100, Line;
@@ -135,6 +137,7 @@ fn build_peer(variant: Variant, sink: SocketAddr) -> Result<Box<dyn Subject>> {
         TRACING | TRACING_ONE => peers::requests::tracing(per_cent, sink)?,
         TOWER | TOWER_ONE => peers::requests::tower(per_cent, sink)?,
         TOWER_OTEL | TOWER_OTEL_ONE => peers::requests::tower_otel(per_cent, sink)?,
+        SDK | SDK_ONE => peers::sdk::layered(per_cent, sink)?,
         FASTRACE | FASTRACE_ONE => peers::fastrace::layered(per_cent, sink)?,
         LINE_FMT => lines::fmt()?,
         SPAN_TRACING | SPAN_TRACING_OFF => {

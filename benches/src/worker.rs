@@ -18,7 +18,7 @@ use crate::subject::{self, Counts, Subject};
 /// Begins an answer among whatever else is written to stderr.
 pub(crate) const ANSWER: &str = "answer ";
 /// Between bursts, so that no exporter falls behind.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What a worker can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

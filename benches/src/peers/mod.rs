@@ -3,6 +3,7 @@
 
 pub(crate) mod fastrace;
 pub(crate) mod requests;
+pub(crate) mod sdk;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -55,7 +55,7 @@ pub use counts::{DropReason, ShutdownReport, SpanCounts};
 pub use export::{Exporter, OtlpError};
 pub use http::{ClientMiddleware, Edge, ServerLayer};
 pub use log::{FilterError, Format, LineWriter, RepeatLimit};
-pub use metrics::MetricsPage;
+pub use metrics::{Counter, Histogram, Instrument, InstrumentError, MetricsPage};
 pub use service::Service;
 pub use settings::Settings;
 pub use telemetry::{Builder, InitError, Telemetry, init};

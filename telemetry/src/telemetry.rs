@@ -13,7 +13,7 @@ use crate::export::{self, Exporter, OtlpError};
 use crate::http::{ClientMiddleware, Edge, ServerLayer};
 use crate::log::records::Records;
 use crate::log::{self, FilterError, Format, RepeatLimit};
-use crate::metrics::{Metrics, MetricsPage, Push};
+use crate::metrics::{Counter, Histogram, Instrument, InstrumentError, Metrics, MetricsPage, Push};
 use crate::otlp_api::OtlpApi;
 use crate::pull::Pull;
 use crate::service::{self, Service};
@@ -196,7 +196,7 @@ impl Builder {
             recording,
             last_words,
             spool,
-            Metrics::new(&attributes),
+            Metrics::new(&attributes, settings.metrics.exemplar_filter),
             records,
         ));
         let push = metrics
@@ -342,6 +342,28 @@ impl Telemetry {
     #[must_use]
     pub fn registry(&self) -> &prometheus::Registry {
         self.inner.core.metrics.registry()
+    }
+
+    /// A counter of the service's own. Each series is there from now on, at zero, so that the first
+    /// event shows in a rate.
+    ///
+    /// # Errors
+    /// If it has a name or labels that cannot be, or another one has its name.
+    pub fn counter(&self, instrument: Instrument) -> Result<Counter, InstrumentError> {
+        self.inner.core.metrics.counter(instrument)
+    }
+
+    /// A histogram of the service's own, with an exemplar for each bucket. `bounds` are the upper
+    /// ends of its buckets, ascending, in the instrument's unit.
+    ///
+    /// # Errors
+    /// As [`counter`](Self::counter), or if the bounds are not ascending.
+    pub fn histogram(
+        &self,
+        instrument: Instrument,
+        bounds: &[f64],
+    ) -> Result<Histogram, InstrumentError> {
+        self.inner.core.metrics.histogram(instrument, bounds)
     }
 
     /// All metrics: OpenMetrics with exemplars or Prometheus text, as `accept` prefers.

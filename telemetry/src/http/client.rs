@@ -118,7 +118,8 @@ impl ClientSpan {
         let duration = end.saturating_duration_since(self.start);
         let seconds = duration.as_secs_f64();
         let end = clock::wall(end);
-        let exemplar = self.attributes.as_ref().map(|_| Exemplar {
+        let sampled = self.attributes.is_some();
+        let exemplar = core.metrics.takes_exemplar(sampled).then_some(Exemplar {
             trace_id: self.current.trace_id.0,
             span_id: self.current.span_id.0,
             value: seconds,

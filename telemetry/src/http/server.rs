@@ -217,9 +217,11 @@ impl State {
         };
         let duration = end.saturating_duration_since(self.start);
         let seconds = duration.as_secs_f64();
+        let sampled = self.attributes.is_some();
+        let told = core.metrics.takes_exemplar(sampled);
         // Nobody asks for the wall time of what is not recorded.
-        let end = self.attributes.as_ref().map_or(0, |_| clock::wall(end));
-        let exemplar = self.attributes.as_ref().map(|_| Exemplar {
+        let end = if sampled || told { clock::wall(end) } else { 0 };
+        let exemplar = told.then_some(Exemplar {
             trace_id: current.trace_id.0,
             span_id: current.span_id.0,
             value: seconds,

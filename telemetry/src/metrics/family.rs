@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::exemplar::Exemplar;
+use super::histogram::Totals;
 use super::names;
 
 /// What a family is, in the instruments of OpenTelemetry.
@@ -222,6 +223,21 @@ impl Distribution {
         self.exemplars
             .iter()
             .find_map(|(at, exemplar)| (*at == bucket).then_some(exemplar))
+    }
+}
+
+impl Totals {
+    /// The same, with the bounds that it was counted by.
+    pub(super) fn over(self, bounds: impl Into<Cow<'static, [f64]>>) -> Distribution {
+        let exemplars = self.exemplars.into_iter().enumerate();
+        Distribution {
+            bounds: bounds.into(),
+            counts: self.counts,
+            sum: self.sum,
+            exemplars: exemplars
+                .filter_map(|(at, exemplar)| Some((at, exemplar?)))
+                .collect(),
+        }
     }
 }
 

@@ -9,12 +9,13 @@
 //! and therefore always agrees with them.
 
 use std::cell::Cell;
+use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::sync::Arc;
+// Bounds are only read: the model need not see who shares them.
+use std::sync::Arc as ReadOnly;
 
-use super::atomic::{AtomicU64, Ordering};
+use super::atomic::{Arc, AtomicU64, Ordering};
 use super::exemplar::{Exemplar, ExemplarCell};
-use super::family::Distribution;
 
 /// Upper bounds in seconds that the semantic conventions advise for
 /// `http.server.request.duration` and `http.client.request.duration`.
@@ -22,98 +23,147 @@ pub(crate) const BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// One more than the bounds: the last bucket has no upper bound.
-pub(crate) const BUCKETS: usize = BOUNDS.len() + 1;
+/// Where the buckets of a histogram end, and room for them: of a known number, so that the
+/// code for it is straight, or not.
+pub(crate) trait Buckets: Clone + Debug {
+    type Counts: AsRef<[AtomicU64]> + Debug;
+    type Exemplars: AsRef<[ExemplarCell]> + Debug;
+
+    /// Upper bounds, ascending. There is one more bucket than bounds: the last has none.
+    fn bounds(&self) -> &[f64];
+    fn counts(&self) -> Self::Counts;
+    fn exemplars(&self) -> Self::Exemplars;
+}
+
+/// The buckets of [`BOUNDS`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seconds;
+
+impl Buckets for Seconds {
+    type Counts = [AtomicU64; BOUNDS.len() + 1];
+    type Exemplars = [ExemplarCell; BOUNDS.len() + 1];
+
+    fn bounds(&self) -> &[f64] {
+        &BOUNDS
+    }
+
+    fn counts(&self) -> Self::Counts {
+        std::array::from_fn(|_| AtomicU64::new(0))
+    }
+
+    fn exemplars(&self) -> Self::Exemplars {
+        std::array::from_fn(|_| ExemplarCell::default())
+    }
+}
+
+/// Bounds that somebody chose.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen(pub(crate) ReadOnly<[f64]>);
+
+impl Buckets for Chosen {
+    type Counts = Box<[AtomicU64]>;
+    type Exemplars = Box<[ExemplarCell]>;
+
+    fn bounds(&self) -> &[f64] {
+        &self.0
+    }
+
+    fn counts(&self) -> Self::Counts {
+        (0..=self.0.len()).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    fn exemplars(&self) -> Self::Exemplars {
+        (0..=self.0.len())
+            .map(|_| ExemplarCell::default())
+            .collect()
+    }
+}
 
 /// What readers see of one thread's histogram.
 #[derive(Debug)]
-pub(crate) struct Histogram {
-    counts: [AtomicU64; BUCKETS],
-    /// Bits of an `f64`, seconds.
+pub(crate) struct Histogram<B: Buckets> {
+    counts: B::Counts,
+    /// Bits of an `f64`.
     sum: AtomicU64,
-    exemplars: [ExemplarCell; BUCKETS],
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self {
-            counts: std::array::from_fn(|_| AtomicU64::new(0)),
-            sum: AtomicU64::new(0),
-            exemplars: std::array::from_fn(|_| ExemplarCell::default()),
-        }
-    }
+    exemplars: B::Exemplars,
 }
 
 /// The only handle that writes: it can move to another thread but not be shared.
 #[derive(Debug)]
-pub(crate) struct Recorder {
-    histogram: Arc<Histogram>,
+pub(crate) struct Recorder<B: Buckets> {
+    buckets: B,
+    histogram: Arc<Histogram<B>>,
     not_sync: PhantomData<Cell<()>>,
 }
 
-impl Recorder {
+impl<B: Buckets> Recorder<B> {
     /// A fresh histogram: the handle that writes it, and the one that reads it.
-    pub(crate) fn new() -> (Self, Arc<Histogram>) {
-        let histogram = Arc::new(Histogram::default());
-        (
-            Self {
-                histogram: Arc::clone(&histogram),
-                not_sync: PhantomData,
-            },
-            histogram,
-        )
+    pub(crate) fn new(buckets: B) -> (Self, Arc<Histogram<B>>) {
+        let histogram = Arc::new(Histogram {
+            counts: buckets.counts(),
+            sum: AtomicU64::new(0),
+            exemplars: buckets.exemplars(),
+        });
+        let recorder = Self {
+            buckets,
+            histogram: Arc::clone(&histogram),
+            not_sync: PhantomData,
+        };
+        (recorder, histogram)
     }
 
-    /// Counts one duration; `span` is the sampled span it was measured in.
-    pub(crate) fn record(&self, seconds: f64, span: Option<&Exemplar>) {
-        let bucket = bucket_of(seconds);
-        let count = &self.histogram.counts[bucket];
+    /// Counts one value; `span` is the sampled span it was measured in.
+    pub(crate) fn record(&self, value: f64, span: Option<&Exemplar>) {
+        let bucket = bucket_of(self.buckets.bounds(), value);
+        let count = &self.histogram.counts.as_ref()[bucket];
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let sum = f64::from_bits(self.histogram.sum.load(Ordering::Relaxed)) + seconds;
+        let sum = f64::from_bits(self.histogram.sum.load(Ordering::Relaxed)) + value;
         self.histogram.sum.store(sum.to_bits(), Ordering::Relaxed);
         if let Some(exemplar) = span {
-            self.histogram.exemplars[bucket].write(exemplar);
+            self.histogram.exemplars.as_ref()[bucket].write(exemplar);
         }
     }
 }
 
 /// The first bucket whose upper bound is not below the value.
-fn bucket_of(seconds: f64) -> usize {
-    BOUNDS.iter().take_while(|bound| **bound < seconds).count()
+pub(super) fn bucket_of(bounds: &[f64], value: f64) -> usize {
+    bounds.iter().take_while(|bound| **bound < value).count()
 }
 
 /// A histogram as plain numbers: of a dead thread, or of all threads together.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Totals {
-    pub(crate) counts: [u64; BUCKETS],
-    /// Seconds.
+    pub(crate) counts: Vec<u64>,
     pub(crate) sum: f64,
-    pub(crate) exemplars: [Option<Exemplar>; BUCKETS],
+    pub(crate) exemplars: Vec<Option<Exemplar>>,
 }
 
 impl Totals {
-    #[cfg(test)]
-    pub(crate) fn count(&self) -> u64 {
-        self.counts.iter().sum()
+    pub(crate) fn new(bounds: &[f64]) -> Self {
+        Self {
+            counts: vec![0; bounds.len() + 1],
+            sum: 0.0,
+            exemplars: vec![None; bounds.len() + 1],
+        }
     }
 
-    /// Counts one duration directly, where there is no thread to own a [`Recorder`].
-    pub(crate) fn record(&mut self, seconds: f64, span: Option<&Exemplar>) {
-        let bucket = bucket_of(seconds);
+    /// Counts one value directly, where there is no thread to own a [`Recorder`].
+    pub(crate) fn record(&mut self, bounds: &[f64], value: f64, span: Option<&Exemplar>) {
+        let bucket = bucket_of(bounds, value);
         self.counts[bucket] += 1;
-        self.sum += seconds;
+        self.sum += value;
         if let Some(exemplar) = span {
             self.keep_newest(bucket, *exemplar);
         }
     }
 
     /// Adds what one thread has recorded so far.
-    pub(crate) fn add(&mut self, histogram: &Histogram) {
-        for (total, count) in self.counts.iter_mut().zip(&histogram.counts) {
+    pub(crate) fn add<B: Buckets>(&mut self, histogram: &Histogram<B>) {
+        for (total, count) in self.counts.iter_mut().zip(histogram.counts.as_ref()) {
             *total += count.load(Ordering::Relaxed);
         }
         self.sum += f64::from_bits(histogram.sum.load(Ordering::Relaxed));
-        for (bucket, cell) in histogram.exemplars.iter().enumerate() {
+        for (bucket, cell) in histogram.exemplars.as_ref().iter().enumerate() {
             if let Some(exemplar) = cell.read() {
                 self.keep_newest(bucket, exemplar);
             }
@@ -125,87 +175,5 @@ impl Totals {
         if room.is_none_or(|kept| kept.at_nanos <= exemplar.at_nanos) {
             *room = Some(exemplar);
         }
-    }
-}
-
-impl From<Totals> for Distribution {
-    fn from(totals: Totals) -> Self {
-        let exemplars = totals.exemplars.into_iter().enumerate();
-        Self {
-            bounds: (&BOUNDS[..]).into(),
-            counts: totals.counts.into(),
-            sum: totals.sum,
-            exemplars: exemplars
-                .filter_map(|(at, exemplar)| Some((at, exemplar?)))
-                .collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exemplar(value: f64, at_nanos: u64) -> Exemplar {
-        Exemplar {
-            trace_id: 7 << 64 | 9,
-            span_id: 3,
-            value,
-            at_nanos,
-        }
-    }
-
-    #[test]
-    fn a_value_on_a_bound_belongs_to_that_bucket() {
-        assert_eq!(bucket_of(0.0), 0);
-        assert_eq!(bucket_of(0.005), 0);
-        assert_eq!(bucket_of(0.005_000_1), 1);
-        assert_eq!(bucket_of(10.0), 13);
-        assert_eq!(bucket_of(10.1), 14);
-    }
-
-    #[test]
-    fn totals_add_threads_and_keep_the_newest_exemplar() {
-        let (first, first_seen) = Recorder::new();
-        let (second, second_seen) = Recorder::new();
-        first.record(0.2, Some(&exemplar(0.2, 20)));
-        second.record(0.21, Some(&exemplar(0.21, 10)));
-        second.record(20.0, None);
-        let mut totals = Totals::default();
-        totals.add(&first_seen);
-        totals.add(&second_seen);
-        assert_eq!(totals.count(), 3);
-        assert!((totals.sum - 20.41).abs() < 1e-9);
-        assert_eq!(totals.exemplars[6], Some(exemplar(0.2, 20)));
-        assert_eq!(totals.exemplars[14], None);
-    }
-
-    #[test]
-    fn readers_never_see_a_torn_exemplar_nor_a_falling_count() {
-        let (recorder, seen) = Recorder::new();
-        let writer = std::thread::spawn(move || {
-            for i in 0..200_000_u64 {
-                let exemplar = Exemplar {
-                    trace_id: u128::from(i) << 64 | u128::from(i),
-                    span_id: i,
-                    value: 0.001,
-                    at_nanos: i,
-                };
-                recorder.record(0.001, Some(&exemplar));
-            }
-        });
-        let mut last = 0;
-        while !writer.is_finished() {
-            let mut totals = Totals::default();
-            totals.add(&seen);
-            assert!(totals.count() >= last);
-            last = totals.count();
-            if let Some(e) = totals.exemplars[0] {
-                assert_eq!(e.trace_id >> 64, u128::from(e.span_id));
-                assert_eq!(e.trace_id as u64, e.span_id);
-                assert_eq!(e.at_nanos, e.span_id);
-            }
-        }
-        writer.join().unwrap();
     }
 }

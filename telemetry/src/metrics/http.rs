@@ -170,7 +170,7 @@ impl Instruments {
         let (places, errors) = (self.places.all(), self.errors.all());
         let of =
             |list: &[&'static str], at: u8| list.get(usize::from(at)).copied().unwrap_or_default();
-        for (key, totals) in series {
+        for (key, durations) in series {
             let labels = if key == Key::OVERFLOW {
                 Attributes::none().with("otel.metric.overflow", "true")
             } else {
@@ -185,7 +185,7 @@ impl Instruments {
                     .with("network.protocol.version", of(&VERSIONS, key.version))
                     .with("error.type", Arc::clone(&error.text))
             };
-            family.point(labels, Data::Distribution(totals.into()));
+            family.point(labels, Data::Distribution(durations));
         }
     }
 }

@@ -9,29 +9,37 @@ mod atomic;
 mod delta;
 mod exemplar;
 mod family;
+mod fold;
 mod histogram;
 mod http;
+mod label_sets;
 mod labels;
 #[cfg(test)]
 mod model;
 mod names;
 mod otlp;
+mod own;
 mod pipeline;
 mod process;
 mod push;
 mod registry;
 mod series;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use self::exemplar::Exemplar;
 pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
 pub(crate) use self::labels::NameId;
+pub use self::own::{Counter, Histogram, Instrument, InstrumentError};
 pub(crate) use self::push::Push;
 
 use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
+use self::own::Own;
 use self::process::Process;
 use crate::export::report::Report;
 use crate::log::LineWriter;
+use crate::settings::ExemplarFilter;
 use std::sync::Arc;
 
 /// A rendered metrics page, ready to be sent.
@@ -48,6 +56,8 @@ pub struct MetricsPage {
 pub(crate) struct Metrics {
     pub(crate) server: HttpServerMetrics,
     pub(crate) client: HttpClientMetrics,
+    exemplars: ExemplarFilter,
+    own: Own,
     process: Process,
     registry: prometheus::Registry,
     /// Labels of `target_info`.
@@ -56,7 +66,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// `resource` describes the service; its attributes become the labels of `target_info`.
-    pub(crate) fn new(resource: &[(String, String)]) -> Metrics {
+    pub(crate) fn new(resource: &[(String, String)], exemplars: ExemplarFilter) -> Metrics {
         let label =
             |(key, value): &(String, String)| (names::label(key), Arc::from(value.as_str()));
         let mut target: Vec<(String, Arc<str>)> = resource.iter().map(label).collect();
@@ -71,6 +81,8 @@ impl Metrics {
         Metrics {
             server: HttpServerMetrics::new(),
             client: HttpClientMetrics::new(),
+            exemplars,
+            own: Own::new(exemplars),
             process: Process::default(),
             registry: prometheus::Registry::new(),
             target,
@@ -80,6 +92,24 @@ impl Metrics {
     /// Where everything that is not an HTTP duration is registered.
     pub(crate) fn registry(&self) -> &prometheus::Registry {
         &self.registry
+    }
+
+    /// Whether what is measured in a span, sampled or not, becomes an exemplar.
+    #[inline]
+    pub(crate) fn takes_exemplar(&self, sampled: bool) -> bool {
+        self.exemplars.takes(sampled)
+    }
+
+    pub(crate) fn counter(&self, instrument: Instrument) -> Result<Counter, InstrumentError> {
+        self.own.counter(instrument)
+    }
+
+    pub(crate) fn histogram(
+        &self,
+        instrument: Instrument,
+        bounds: &[f64],
+    ) -> Result<Histogram, InstrumentError> {
+        self.own.histogram(instrument, bounds)
     }
 
     /// Everything at this instant; `reports` become the self-metrics. Of two families with one
@@ -112,6 +142,7 @@ impl Metrics {
             crate::log::suppressed(),
         );
         self.process.gather(&mut all);
+        self.own.gather(&mut all);
         registry::gather(&mut all, &self.registry);
         all
     }

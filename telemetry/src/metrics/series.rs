@@ -6,10 +6,12 @@
 //! were. At most [`MAX_SERIES`] series exist; what comes later shares the overflow series.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use super::exemplar::Exemplar;
-use super::histogram::{Histogram, Recorder, Totals};
+use super::family::Distribution;
+use super::fold::Series;
+use super::histogram::{BOUNDS, Recorder, Seconds};
 use super::labels::Key;
 use crate::sync::lock;
 
@@ -19,45 +21,16 @@ pub(crate) const MAX_SERIES: usize = 2_000;
 /// All threads' histograms of one instrument.
 #[derive(Debug, Default)]
 pub(crate) struct Instrument {
-    series: Mutex<BTreeMap<Key, Series>>,
-}
-
-#[derive(Debug, Default)]
-struct Series {
-    /// What dead threads recorded.
-    base: Totals,
-    threads: Vec<Arc<Histogram>>,
-}
-
-impl Series {
-    /// Moves the numbers of threads that are gone into the base. `get_mut` succeeds only
-    /// when the writing half was dropped, and synchronises with that drop.
-    fn fold_dead(&mut self) {
-        let base = &mut self.base;
-        self.threads
-            .retain_mut(|histogram| match Arc::get_mut(histogram) {
-                Some(dead) => {
-                    base.add(dead);
-                    false
-                }
-                None => true,
-            });
-    }
+    series: Mutex<BTreeMap<Key, Series<Seconds>>>,
 }
 
 impl Instrument {
     /// A new thread's half of a series, and the key it got: the one asked for, or
     /// [`Key::OVERFLOW`] when there is no room for one more.
-    fn join(&self, key: Key) -> (Key, Recorder) {
+    fn join(&self, key: Key) -> (Key, Recorder<Seconds>) {
         let mut series = lock(&self.series);
         let key = room_for(&series, key);
-        let (recorder, histogram) = Recorder::new();
-        let one = series.entry(key).or_default();
-        // Without this a service whose threads come and go, and that nobody scrapes,
-        // would pile up their histograms.
-        one.fold_dead();
-        one.threads.push(histogram);
-        (key, recorder)
+        (key, of(&mut series, key).join())
     }
 
     fn has(&self, key: Key) -> bool {
@@ -69,27 +42,24 @@ impl Instrument {
     pub(crate) fn record_shared(&self, key: Key, seconds: f64, span: Option<&Exemplar>) {
         let mut series = lock(&self.series);
         let key = room_for(&series, key);
-        series.entry(key).or_default().base.record(seconds, span);
+        of(&mut series, key).record(seconds, span);
     }
 
     /// Every series with the sum of all threads, ordered by key.
-    pub(crate) fn snapshot(&self) -> Vec<(Key, Totals)> {
+    pub(crate) fn snapshot(&self) -> Vec<(Key, Distribution)> {
         let mut series = lock(&self.series);
         series
             .iter_mut()
-            .map(|(key, one)| {
-                one.fold_dead();
-                let mut totals = one.base.clone();
-                for histogram in &one.threads {
-                    totals.add(histogram);
-                }
-                (*key, totals)
-            })
+            .map(|(key, one)| (*key, one.totals().over(&BOUNDS[..])))
             .collect()
     }
 }
 
-fn room_for(series: &BTreeMap<Key, Series>, key: Key) -> Key {
+fn of(series: &mut BTreeMap<Key, Series<Seconds>>, key: Key) -> &mut Series<Seconds> {
+    series.entry(key).or_insert_with(|| Series::new(Seconds))
+}
+
+fn room_for(series: &BTreeMap<Key, Series<Seconds>>, key: Key) -> Key {
     // One place is kept for the overflow itself.
     if series.len() + 1 < MAX_SERIES || series.contains_key(&key) {
         key
@@ -101,8 +71,8 @@ fn room_for(series: &BTreeMap<Key, Series>, key: Key) -> Key {
 /// One thread's writing halves of one instrument, found by place and then by key.
 #[derive(Debug, Default)]
 pub(crate) struct Recorders {
-    by_place: Vec<Vec<(Key, Recorder)>>,
-    overflow: Option<Recorder>,
+    by_place: Vec<Vec<(Key, Recorder<Seconds>)>>,
+    overflow: Option<Recorder<Seconds>>,
 }
 
 impl Recorders {
@@ -144,6 +114,7 @@ impl Recorders {
 mod tests {
     use super::*;
     use crate::metrics::labels::NameId;
+    use std::sync::Arc;
 
     fn key(place: u8, status: u16) -> Key {
         let place = NameId::from_small(place);
@@ -177,7 +148,7 @@ mod tests {
             .unwrap();
             assert_eq!(count(&instrument), round);
         }
-        assert!(lock(&instrument.series)[&key(1, 200)].threads.is_empty());
+        assert_eq!(lock(&instrument.series)[&key(1, 200)].threads(), 0);
     }
 
     #[test]
@@ -186,7 +157,7 @@ mod tests {
         for _ in 0..100 {
             Recorders::default().record(&instrument, key(1, 200), 0.01, None);
         }
-        assert!(lock(&instrument.series)[&key(1, 200)].threads.len() <= 1);
+        assert!(lock(&instrument.series)[&key(1, 200)].threads() <= 1);
         assert_eq!(count(&instrument), 100);
     }
 

@@ -11,6 +11,7 @@ mod logs;
 mod metrics;
 mod otlp_api;
 mod outage;
+mod own_metrics;
 mod push;
 mod server;
 mod services;

@@ -14,6 +14,9 @@ use tracing_subscriber::registry::Registry;
 pub(crate) fn install(settings: &Settings, service: &str) -> Result<log::Handle, InitError> {
     static INSTALLED: Mutex<Option<log::Handle>> = Mutex::new(None);
     let mut installed = lock(&INSTALLED);
+    if settings.log_panics {
+        log::panics::log();
+    }
     if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }

@@ -124,6 +124,14 @@ impl Builder {
         self
     }
 
+    /// Makes panics log lines with the ids of the request, in place of text on stderr. It concerns
+    /// the whole process.
+    #[must_use]
+    pub fn log_panics(mut self) -> Builder {
+        self.settings.log_panics = true;
+        self
+    }
+
     /// Leaves the process's `tracing` subscriber alone: no log lines, no spans of
     /// `#[tracing::instrument]`, unless [`layer`](crate::layer) is used.
     #[must_use]

@@ -18,6 +18,12 @@ thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
+/// Lines that this thread has written so far, unless it is writing one.
+pub(super) fn written() -> Option<u64> {
+    let read = |buffers: &RefCell<Buffers>| Some(buffers.try_borrow().ok()?.written);
+    BUFFERS.try_with(read).ok().flatten()
+}
+
 impl<S: Subscriber> tracing_subscriber::Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if !self.output.admits(event.metadata()) {

@@ -10,6 +10,7 @@ mod json;
 mod layer;
 mod lines;
 mod output;
+pub(crate) mod panics;
 mod record;
 pub(crate) mod records;
 mod repeats;

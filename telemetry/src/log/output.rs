@@ -47,6 +47,8 @@ pub(super) struct Buffers {
     stamp: Stamp,
     /// A target as the scope of a record. Targets are static, so there is an end of them.
     scopes: HashMap<&'static str, Arc<[u8]>>,
+    /// Lines written so far.
+    pub(super) written: u64,
 }
 
 impl Output {
@@ -75,7 +77,9 @@ impl Output {
             line,
             stamp,
             scopes,
+            written,
         } = buffers;
+        *written += 1;
         line.clear();
         let metadata = event.metadata();
         let ids = head::ids();

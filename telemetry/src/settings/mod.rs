@@ -65,6 +65,8 @@ pub struct Settings {
     /// `OTEL_LOG_LEVEL`: the least severe log lines of this crate itself, in place of what the
     /// filter says about them.
     pub log_level: Option<LevelFilter>,
+    /// Panics become log lines with the ids of the request, in place of text on stderr.
+    pub log_panics: bool,
     /// Variables with values that were not understood and are as if unset, which the specification
     /// demands for numbers and enums. Telemetry warns of each when it starts.
     pub ignored: Vec<SettingsError>,
@@ -99,6 +101,7 @@ impl Default for Settings {
             log_filter: "info".to_owned(),
             log_repeats: Some(RepeatLimit::default()),
             log_level: None,
+            log_panics: false,
             ignored: Vec::new(),
         }
     }
@@ -142,6 +145,7 @@ impl Settings {
             log_filter: env.text("RUST_LOG").unwrap_or(defaults.log_filter),
             log_repeats: defaults.log_repeats,
             log_level: log_level(&env),
+            log_panics: defaults.log_panics,
             ignored: Vec::new(),
         };
         if env.boolean("OTEL_SDK_DISABLED") {

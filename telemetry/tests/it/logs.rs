@@ -3,7 +3,7 @@
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 use telemetry::{Format, LineWriter, Service, Settings, Telemetry};
 
@@ -11,19 +11,24 @@ const CHILD: &str = "TELEMETRY_TEST_LOG_CHILD";
 
 /// Runs one test of this binary again as a process of its own: the subscriber and standard
 /// output are the process's.
-fn lines_of(child: &str) -> Vec<String> {
+fn run(child: &str) -> Output {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", child, "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")
         .env_remove("RUST_LOG")
         .output()
         .unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(
         output.status.success(),
-        "{stdout}\n{}",
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    output
+}
+
+fn lines_of(child: &str) -> Vec<String> {
+    let stdout = String::from_utf8(run(child).stdout).unwrap();
     stdout.lines().map(str::to_owned).collect()
 }
 
@@ -255,4 +260,52 @@ fn a_log_leaves_by_otlp_beside_its_lines() {
     let messages = lines.iter().filter_map(|line| line["message"].as_str());
     assert_eq!(messages.filter(|said| *said == "a storm").count(), 100);
     assert_eq!(lines[0]["message"], "budget is low");
+}
+
+#[tokio::test]
+async fn child_that_panics() {
+    if !is_child() {
+        return;
+    }
+    let telemetry = Telemetry::builder(Service::new("orders", "1.0.0"))
+        .exporter(telemetry::Exporter::None)
+        .log_format(Format::Json)
+        .log_panics()
+        .build()
+        .unwrap();
+    let request = telemetry.untraced(async {
+        let current = telemetry::context::current().unwrap();
+        tracing::info!(expected = %current.trace_id, "before");
+        panic!("no item {}", 7);
+    });
+    let outcome = tokio::spawn(request).await;
+    assert!(outcome.unwrap_err().is_panic());
+    telemetry.set_log_filter("off").unwrap();
+    let silent = std::thread::spawn(|| panic!("told on stderr"));
+    assert!(silent.join().is_err());
+}
+
+#[test]
+fn a_panic_is_a_line_with_the_ids_of_its_request() {
+    let output = run("logs::child_that_panics");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("told on stderr") && !stderr.contains("no item 7"));
+    let lines = json_of("logs::child_that_panics");
+    let [before, panic] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(panic["trace_id"], before["expected"]);
+    assert_eq!(
+        (&panic["level"], &panic["target"]),
+        (&"ERROR".into(), &"panic".into())
+    );
+    assert_eq!(panic["exception.type"], "panic");
+    assert_eq!(panic["exception.message"], "no item 7");
+    assert!(
+        panic["code.file.path"]
+            .as_str()
+            .unwrap()
+            .ends_with("logs.rs")
+    );
+    assert!(panic["code.line.number"].is_u64());
 }

@@ -1,13 +1,14 @@
 //! What every part of one service's telemetry shares.
 
-use crate::context::{Propagators, TraceFlags, TraceId};
+use crate::context::{Propagators, SpanContext, TraceId};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
 use crate::log::records::Records;
 use crate::metrics::{Metrics, MetricsPage};
+use crate::sampling::{Beginning, Decision, Sampling, Subject};
 use crate::service::Service;
-use crate::settings::{Limits, Sampler, Settings};
+use crate::settings::{Limits, Settings};
 use crate::span;
 use opentelemetry::InstrumentationScope;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 #[derive(Debug)]
 pub(crate) struct Core {
     service: Service,
-    sampler: Sampler,
+    sampling: Sampling,
     propagators: Propagators,
     limits: Limits,
     /// False when nothing is exported; contexts travel all the same.
@@ -48,7 +49,7 @@ impl Core {
         let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
         Core {
             service,
-            sampler: settings.sampler,
+            sampling: Sampling::new(&settings.sampler),
             propagators: settings.propagators,
             limits: settings.limits,
             recording,
@@ -82,12 +83,33 @@ impl Core {
         self.recording
     }
 
-    /// Whether a span is recorded, given the caller's decision, if there is one.
-    pub(crate) fn sample(&self, trace_id: TraceId, caller: Option<TraceFlags>) -> bool {
-        match caller {
-            Some(flags) if self.sampler.parent_based => flags.is_sampled(),
-            _ => self.sampler.takes(trace_id),
-        }
+    /// What becomes of a span that begins a trace here, or goes on with a caller's.
+    pub(crate) fn sample(
+        &self,
+        trace_id: TraceId,
+        caller: Option<&SpanContext>,
+        subject: Subject<'_>,
+    ) -> Decision {
+        self.sampling.decide(&Beginning {
+            trace_id,
+            parent: caller,
+            remote: true,
+            subject,
+        })
+    }
+
+    /// What becomes of a span within another one of this process.
+    pub(crate) fn sample_within(&self, parent: &SpanContext, subject: Subject<'_>) -> Decision {
+        self.sampling.decide(&Beginning {
+            trace_id: parent.trace_id,
+            parent: Some(parent),
+            remote: false,
+            subject,
+        })
+    }
+
+    pub(crate) fn sampling(&self) -> &Sampling {
+        &self.sampling
     }
 
     /// The head of a route's spans.
@@ -121,58 +143,10 @@ impl Drop for Core {
     }
 }
 
-impl Sampler {
-    /// Everyone with the same ratio takes the same traces: the last 56 bits of the id decide, as
-    /// in [consistent probability sampling](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/).
-    fn takes(&self, trace_id: TraceId) -> bool {
-        const SPACE: u64 = 1 << 56;
-        let randomness = trace_id.0 as u64 & (SPACE - 1);
-        let rejected = ((1.0 - self.ratio.clamp(0.0, 1.0)) * SPACE as f64) as u64;
-        randomness >= rejected
-    }
-}
-
 /// A scope that follows our version of the semantic conventions.
 pub(crate) fn scope(name: &'static str, version: &'static str) -> Arc<[u8]> {
     let scope = InstrumentationScope::builder(name)
         .with_version(version)
         .with_schema_url(SCHEMA_URL);
     span::scope::encode(&scope.build())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ratio_is_kept() {
-        for ratio in [0.0, 0.01, 0.5, 1.0] {
-            let sampler = Sampler {
-                ratio,
-                parent_based: false,
-            };
-            let taken = (0..100_000)
-                .filter(|_| sampler.takes(TraceId::random()))
-                .count();
-            let expected = 100_000.0 * ratio;
-            assert!(
-                (taken as f64 - expected).abs() <= 1_000.0,
-                "{taken} at {ratio}"
-            );
-        }
-        assert!(
-            Sampler {
-                ratio: 1.0,
-                parent_based: false
-            }
-            .takes(TraceId(1 << 60))
-        );
-        assert!(
-            !Sampler {
-                ratio: 0.0,
-                parent_based: false
-            }
-            .takes(TraceId(u128::MAX))
-        );
-    }
 }

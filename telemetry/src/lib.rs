@@ -39,6 +39,7 @@ mod metrics;
 mod otel;
 mod otlp_api;
 mod pull;
+pub mod sampling;
 mod service;
 pub mod settings;
 mod span;

@@ -16,6 +16,7 @@ use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Counter, Histogram, Instrument, InstrumentError, Metrics, MetricsPage, Push};
 use crate::otlp_api::OtlpApi;
 use crate::pull::Pull;
+use crate::sampling::Sampler;
 use crate::service::{self, Service};
 use crate::settings::{Otlp, Settings, SettingsError};
 use crate::{otel, subscriber};
@@ -384,6 +385,12 @@ impl Telemetry {
     #[must_use]
     pub fn prometheus_address(&self) -> Option<SocketAddr> {
         self.inner.pull.as_ref().map(Pull::address)
+    }
+
+    /// Changes which traces are recorded, for spans that begin from now on. What a trace under way
+    /// was told stands, as far as the sampler keeps parents' decisions.
+    pub fn set_sampler(&self, sampler: &Sampler) {
+        self.inner.core.sampling().replace(sampler);
     }
 
     /// Changes at once which log lines the process writes, in the grammar of

@@ -76,7 +76,9 @@ fn is_unrecorded() -> bool {
     let within = current::with_current(|current| {
         let sampled = attached().unwrap_or(current.flags).is_sampled();
         let recorded = sampled && current.core.is_recording();
-        !recorded && !current.carries_baggage()
+        // A sampler with branches for parents of this process may think otherwise.
+        let stands = current.core.sampling().keeps_local();
+        !recorded && stands && !current.carries_baggage()
     });
     within.unwrap_or_else(|| attached().is_some_and(|flags| !flags.is_sampled()))
 }

@@ -58,7 +58,8 @@ impl ChildSpans {
     {
         if attributes.is_root() {
             let core = current::with_current(|current| current.core.clone());
-            return core.or_else(|| self.root.core()).map(root::begin);
+            let core = core.or_else(|| self.root.core())?;
+            return Some(root::begin(core, attributes.metadata().name()));
         }
         // A parent that this layer has filtered out is no parent of ours.
         let named = attributes.parent().and_then(|id| of(&context.span(id)?));
@@ -68,7 +69,7 @@ impl ChildSpans {
         let core = self.root.core()?;
         Some(match current::attached() {
             Some(attached) => Current::of(attached, core),
-            None => root::begin(core),
+            None => root::begin(core, attributes.metadata().name()),
         })
     }
 }
@@ -111,6 +112,9 @@ where
         };
         let Some(span) = context.span(id) else { return };
         let parent = current.span_id;
+        if parent.is_valid() {
+            current.sample_child();
+        }
         let recorded = current.is_recording();
         // What is not recorded needs no name of its own, unless a trace begins with it.
         if recorded || !parent.is_valid() {

@@ -1,8 +1,9 @@
 //! Whose the spans outside any context are.
 
-use crate::context::current::Current;
+use crate::context::current::{Carried, Current};
 use crate::context::{SpanId, TraceFlags, TraceId};
 use crate::core::Core;
+use crate::sampling::Subject;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -44,15 +45,19 @@ impl Root {
     }
 }
 
-/// A trace that begins here.
-pub(super) fn begin(core: Arc<Core>) -> Current {
+/// A trace that begins here, with a span of this name.
+pub(super) fn begin(core: Arc<Core>, name: &str) -> Current {
     let trace_id = TraceId::random();
-    let sampled = core.sample(trace_id, None);
+    let subject = Subject {
+        route: name,
+        ..Subject::default()
+    };
+    let decision = core.sample(trace_id, None, subject);
     Current {
         trace_id,
         span_id: SpanId(0),
-        flags: TraceFlags(0).with_sampled(sampled),
+        flags: TraceFlags::RANDOM.with_sampled(decision.sampled),
         core,
-        carried: None,
+        carried: Carried::with_tracestate(None, decision.tracestate.unwrap_or_default()),
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Baggage, CarrierMut, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
 };
 use crate::core::Core;
+use crate::sampling::Subject;
 use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
 use std::cell::RefCell;
@@ -43,6 +44,15 @@ impl Carried {
             })
         })
     }
+
+    /// The same with another state.
+    pub(crate) fn with_tracestate(
+        carried: Option<Arc<Carried>>,
+        tracestate: TraceState,
+    ) -> Option<Arc<Carried>> {
+        let baggage = carried.map_or(Baggage::EMPTY, |carried| carried.baggage.clone());
+        Carried::new(tracestate, baggage)
+    }
 }
 
 impl Current {
@@ -60,6 +70,19 @@ impl Current {
     pub(crate) fn carries_baggage(&self) -> bool {
         let carried = self.carried.as_ref();
         carried.is_some_and(|carried| !carried.baggage.is_empty())
+    }
+
+    /// Becomes what a span within this one is: by default the trace's decision stands.
+    pub(crate) fn sample_child(&mut self) {
+        if self.core.sampling().keeps_local() {
+            return;
+        }
+        let core = Arc::clone(&self.core);
+        let decision = core.sample_within(&self.span_context(), Subject::default());
+        self.flags = self.flags.with_sampled(decision.sampled);
+        if let Some(tracestate) = decision.tracestate {
+            self.carried = Carried::with_tracestate(self.carried.take(), tracestate);
+        }
     }
 
     pub(crate) fn span_context(&self) -> SpanContext {
@@ -120,6 +143,8 @@ pub(crate) fn get() -> Option<Current> {
             current.flags = current.flags.with_sampled(flags.is_sampled());
         } else {
             current.flags = flags;
+            let tracestate = attached().unwrap_or_default().tracestate;
+            current.carried = Carried::with_tracestate(current.carried.take(), tracestate);
         }
         current.trace_id = trace_id;
         current.span_id = span_id;

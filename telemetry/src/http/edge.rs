@@ -12,6 +12,7 @@ use crate::context::{
     self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, parse_traceparent,
 };
 use crate::core::Core;
+use crate::sampling::Subject;
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use crate::span::limits::Limits;
@@ -82,7 +83,7 @@ impl Edge {
             link,
             carried,
         } = self.origins(request, &scan);
-        let (trace_id, flags, parent) = match &parent {
+        let (trace_id, flags, parent_span) = match &parent {
             Some(parent) => (
                 parent.trace_id,
                 Some(parent.flags),
@@ -93,13 +94,21 @@ impl Edge {
             ),
             None => (TraceId::random(), None, Parent::NONE),
         };
-        let sampled = self.core.sample(trace_id, flags);
+        let subject = Subject {
+            route: request.route.unwrap_or(request.uri.path()),
+            method: request.method.as_str(),
+        };
+        let decision = self.core.sample(trace_id, parent.as_ref(), subject);
+        let flags = flags.unwrap_or(TraceFlags::RANDOM);
         let current = Current {
             trace_id,
             span_id: SpanId::random(),
-            flags: flags.unwrap_or(TraceFlags::RANDOM).with_sampled(sampled),
+            flags: flags.with_sampled(decision.sampled),
             core: Arc::clone(&self.core),
-            carried,
+            carried: match decision.tracestate {
+                None => carried,
+                Some(state) => Carried::with_tracestate(carried, state),
+            },
         };
         let origin = match request.trust {
             Trust::Parent => origin::forwarded(&scan),
@@ -123,7 +132,7 @@ impl Edge {
             }
             out
         });
-        ServerSpan::new(current, parent, form, attributes)
+        ServerSpan::new(current, parent_span, form, attributes)
     }
 
     /// What the caller's context is to this request.
@@ -200,19 +209,31 @@ impl Edge {
         request: &ClientRequest<'_>,
         template: Option<&str>,
     ) -> ClientSpan {
-        let trace_id = parent.map_or_else(TraceId::random, |parent| parent.trace_id);
-        let caller_flags = parent.map(|parent| parent.flags);
-        // Within a trace its decision stands, whatever the sampler thinks of callers.
-        let sampled =
-            caller_flags.map_or_else(|| self.core.sample(trace_id, None), TraceFlags::is_sampled);
+        let subject = Subject {
+            route: template.unwrap_or(request.uri.path()),
+            method: request.method.as_str(),
+        };
+        let (trace_id, flags, decision) = match parent {
+            Some(parent) => (
+                parent.trace_id,
+                parent.flags,
+                self.core.sample_within(parent, subject),
+            ),
+            None => {
+                let trace_id = TraceId::random();
+                let decision = self.core.sample(trace_id, None, subject);
+                (trace_id, TraceFlags::RANDOM, decision)
+            }
+        };
         let current = Current {
             trace_id,
             span_id: SpanId::random(),
-            flags: caller_flags
-                .unwrap_or(TraceFlags::RANDOM)
-                .with_sampled(sampled),
+            flags: flags.with_sampled(decision.sampled),
             core: Arc::clone(&self.core),
-            carried,
+            carried: match decision.tracestate {
+                None => carried,
+                Some(state) => Carried::with_tracestate(carried, state),
+            },
         };
         let span_id = parent.map_or(SpanId(0), |parent| parent.span_id);
         ClientSpan::new(

@@ -6,8 +6,8 @@ mod provider;
 pub(crate) use processor::Encode;
 pub(crate) use provider::tracer_provider;
 
-use crate::context::Baggage;
 use crate::context::current::Current;
+use crate::context::{self, Baggage};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry::{Context, KeyValue};
@@ -28,20 +28,31 @@ pub(crate) fn child_context(current: &Current) -> Context {
 }
 
 fn span_context(current: &Current) -> SpanContext {
-    let state = current
-        .carried
-        .as_ref()
-        .and_then(|carried| carried.tracestate.as_str());
-    let state = state
-        .and_then(|state| TraceState::from_str(state).ok())
-        .unwrap_or_default();
+    let carried = current.carried.as_ref();
+    let state = carried.map(|carried| theirs(&carried.tracestate));
     SpanContext::new(
         current.trace_id.0.into(),
         current.span_id.0.into(),
-        TraceFlags::new(current.flags.0),
+        TraceFlags::new(current.flags.w3c()),
         false,
-        state,
+        state.unwrap_or_default(),
     )
+}
+
+/// A context of the OpenTelemetry API as one of ours.
+fn ours(context: &SpanContext) -> context::SpanContext {
+    context::SpanContext {
+        trace_id: context::TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
+        span_id: context::SpanId(u64::from_be_bytes(context.span_id().to_bytes())),
+        flags: context::TraceFlags(context.trace_flags().to_u8()),
+        tracestate: context::TraceState::parse(&context.trace_state().header()),
+    }
+}
+
+/// That API still has the grammar of level 1 for keys: what it cannot hold is left out there.
+fn theirs(state: &context::TraceState) -> TraceState {
+    let state = state.as_str().map(TraceState::from_str);
+    state.and_then(Result::ok).unwrap_or_default()
 }
 
 /// The same context with our baggage in the place of its own.

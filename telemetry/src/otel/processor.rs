@@ -1,13 +1,13 @@
 //! Spans of an OpenTelemetry SDK, written as ours are.
 
-use crate::context::{self, SpanId, TraceFlags, TraceId, TraceState};
+use crate::context::{SpanId, TraceFlags, TraceId};
 use crate::core::Core;
 use crate::settings::Limits;
 use crate::span::attributes::{Attributes, Owner};
 use crate::span::body::{self, Body};
 use crate::span::encode::{self, Kind, Parent};
 use crate::span::scope::Scopes;
-use opentelemetry::trace::{SpanContext, SpanKind, Status};
+use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
@@ -102,7 +102,10 @@ fn body(limits: &Limits, span: &SpanData) -> Body {
         let mut attributes = Attributes::empty();
         let dropped = link.dropped_attributes_count;
         set_all(&mut attributes, limits, &link.attributes, dropped);
-        let (linked, remote) = (linked(&link.span_context), link.span_context.is_remote());
+        let (linked, remote) = (
+            super::ours(&link.span_context),
+            link.span_context.is_remote(),
+        );
         body.link(limits, &linked, remote, attributes);
     }
     body.dropped(span.events.dropped_count, span.links.dropped_count);
@@ -125,15 +128,6 @@ fn set_all<O: Owner>(
         attributes.set(limits, key.as_str(), value);
     }
     attributes.dropped(dropped);
-}
-
-fn linked(context: &SpanContext) -> context::SpanContext {
-    context::SpanContext {
-        trace_id: TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
-        span_id: SpanId(u64::from_be_bytes(context.span_id().to_bytes())),
-        flags: TraceFlags(context.trace_flags().to_u8()),
-        tracestate: TraceState::parse(&context.trace_state().header()),
-    }
 }
 
 fn nanos(time: SystemTime) -> u64 {

@@ -3,6 +3,7 @@
 use super::processor::Encode;
 use crate::context::{SpanId, TraceId};
 use crate::core::Core;
+use crate::sampling::{Decision, Subject};
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
@@ -49,10 +50,35 @@ impl IdGenerator for Ids {
     }
 }
 
-/// Within a trace its decision stands; a trace that begins is decided by our sampler.
+/// The same decision as for spans of our own.
 #[derive(Debug, Clone)]
 struct Decide {
     core: Arc<Core>,
+}
+
+impl Decide {
+    fn decide(
+        &self,
+        parent: Option<&SpanContext>,
+        trace_id: opentelemetry::TraceId,
+        subject: Subject<'_>,
+    ) -> Decision {
+        match parent {
+            Some(parent) if parent.is_remote() => {
+                let caller = super::ours(parent);
+                self.core.sample(caller.trace_id, Some(&caller), subject)
+            }
+            Some(parent) if self.core.sampling().keeps_local() => Decision {
+                sampled: parent.is_sampled(),
+                tracestate: None,
+            },
+            Some(parent) => self.core.sample_within(&super::ours(parent), subject),
+            None => {
+                let trace_id = TraceId(u128::from_be_bytes(trace_id.to_bytes()));
+                self.core.sample(trace_id, None, subject)
+            }
+        }
+    }
 }
 
 impl ShouldSample for Decide {
@@ -60,29 +86,36 @@ impl ShouldSample for Decide {
         &self,
         parent: Option<&Context>,
         trace_id: opentelemetry::TraceId,
-        _name: &str,
+        name: &str,
         _kind: &SpanKind,
-        _attributes: &[KeyValue],
+        attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        let span = parent.map(|parent| parent.span().span_context().clone());
-        let span = span.filter(SpanContext::is_valid);
-        let sampled = match &span {
-            Some(span) => span.is_sampled(),
-            None => self
-                .core
-                .sample(TraceId(u128::from_be_bytes(trace_id.to_bytes())), None),
+        let parent = parent.map(|parent| parent.span().span_context().clone());
+        let parent = parent.filter(SpanContext::is_valid);
+        let text = |key: &str| {
+            let attribute = attributes.iter().find(|known| known.key.as_str() == key);
+            attribute.map(|known| known.value.as_str())
         };
-        let decision = if sampled && self.core.is_recording() {
-            SamplingDecision::RecordAndSample
-        } else {
-            SamplingDecision::Drop
+        // What a request is for, if it is one.
+        let route = text("http.route").or_else(|| text("url.path"));
+        let subject = Subject {
+            route: route.as_deref().unwrap_or(name),
+            method: &text("http.request.method").unwrap_or_default(),
         };
-        let trace_state = span
-            .map(|span| span.trace_state().clone())
-            .unwrap_or_default();
+        let decision = self.decide(parent.as_ref(), trace_id, subject);
+        let trace_state = match &decision.tracestate {
+            Some(state) => super::theirs(state),
+            None => parent
+                .map(|parent| parent.trace_state().clone())
+                .unwrap_or_default(),
+        };
         SamplingResult {
-            decision,
+            decision: if decision.sampled && self.core.is_recording() {
+                SamplingDecision::RecordAndSample
+            } else {
+                SamplingDecision::Drop
+            },
             attributes: Vec::new(),
             trace_state,
         }

@@ -23,13 +23,13 @@ use crate::log::{Format, RepeatLimit};
 use env::Environment;
 use tracing::level_filters::LevelFilter;
 
+pub use crate::sampling::Sampler;
 pub use crate::span::limits::Limits;
 pub use entities::Entity;
 pub use logs::{LogLimits, LogsSettings};
 pub use metrics::{ExemplarFilter, HistogramAggregation, MetricsSettings, Prometheus, Temporality};
 pub use otlp::{Compression, Otlp, Protocol, Tls};
 pub use page::page;
-pub use sampler::Sampler;
 pub use traces::{Queue, TracesSettings, Zipkin};
 
 /// How a service's telemetry is set up. The default is what unset variables ask for.

@@ -3,6 +3,7 @@
 use super::table::GROUPS;
 use super::*;
 use crate::context::Propagator;
+use crate::sampling::Ratio;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -93,26 +94,31 @@ fn metrics_and_logs_are_exported_on_demand() {
 
 #[test]
 fn samplers() {
-    for (name, arg, ratio, parent_based) in [
-        ("always_on", "", 1.0, false),
-        ("always_off", "", 0.0, false),
-        ("traceidratio", "0.25", 0.25, false),
-        ("parentbased_always_off", "", 0.0, true),
-        ("parentbased_traceidratio", "", 1.0, true),
+    let quarter = Sampler::Ratio("0.25".parse().unwrap());
+    let all = Sampler::Ratio(Ratio::ALL);
+    for (name, arg, sampler) in [
+        ("", "0.25", Sampler::parent_based(Sampler::AlwaysOn)),
+        ("always_on", "", Sampler::AlwaysOn),
+        ("ALWAYS_OFF", "", Sampler::AlwaysOff),
+        ("traceidratio", "0.25", quarter.clone()),
+        ("traceidratio", "1e-30", all.clone()),
+        (
+            "parentbased_always_off",
+            "",
+            Sampler::parent_based(Sampler::AlwaysOff),
+        ),
+        ("parentbased_traceidratio", "", Sampler::parent_based(all)),
+        (
+            "parentbased_traceidratio",
+            "0.25",
+            Sampler::parent_based(quarter),
+        ),
     ] {
         let variables = [
             ("OTEL_TRACES_SAMPLER", name),
             ("OTEL_TRACES_SAMPLER_ARG", arg),
         ];
-        let sampler = settings(&variables).unwrap().sampler;
-        assert_eq!(
-            sampler,
-            Sampler {
-                ratio,
-                parent_based
-            },
-            "{name}"
-        );
+        assert_eq!(settings(&variables).unwrap().sampler, sampler, "{name}");
     }
 }
 

@@ -13,6 +13,7 @@ mod otlp_api;
 mod outage;
 mod own_metrics;
 mod push;
+mod sampling;
 mod server;
 mod services;
 mod spans;

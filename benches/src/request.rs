@@ -147,9 +147,14 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new(layered: Layered, caller: Caller) -> Result<Requests> {
+        let Layered { router, pipeline } = layered;
         Ok(Requests {
             runtime: runtime()?,
-            layered,
+            // As `axum::serve` does: else every request would make its routes and layers anew.
+            layered: Layered {
+                router: router.with_state(()),
+                pipeline,
+            },
             traceparent: caller.traceparent(),
         })
     }

@@ -19,6 +19,8 @@ pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod ledger;
 mod message;
+#[cfg(test)]
+mod model;
 pub(crate) mod report;
 mod response;
 mod retry;

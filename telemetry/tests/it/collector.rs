@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use telemetry::Settings;
 use telemetry::settings::{Compression, Protocol};
@@ -27,6 +28,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) enum Say {
     Status(u16),
+    /// 503, and not before so many seconds.
+    RetryAfter(u64),
     GrpcStatus(u16),
     Rejected(i64),
 }
@@ -36,6 +39,7 @@ struct Inner {
     requests: Mutex<Vec<(HeaderMap, ExportTraceServiceRequest)>>,
     answers: Mutex<VecDeque<Say>>,
     spans: watch::Sender<usize>,
+    asked: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -86,6 +90,11 @@ impl Collector {
             .unwrap();
     }
 
+    /// How many requests there were, whatever became of them.
+    pub(crate) fn asked(&self) -> usize {
+        self.inner.asked.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn requests(&self) -> Vec<(HeaderMap, ExportTraceServiceRequest)> {
         self.inner.requests.lock().unwrap().clone()
     }
@@ -131,6 +140,7 @@ pub(crate) fn settings(
 
 impl Inner {
     fn answer(&self) -> Option<Say> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.answers.lock().unwrap().pop_front()
     }
 
@@ -182,8 +192,15 @@ async fn http(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
                 .body(Body::empty())
                 .unwrap();
         }
+        Some(Say::RetryAfter(seconds)) => {
+            return Response::builder()
+                .status(StatusCode::SERVICE_UNAVAILABLE)
+                .header("retry-after", seconds)
+                .body(Body::empty())
+                .unwrap();
+        }
         Some(Say::Rejected(rejected)) => rejected,
-        _ => 0,
+        Some(Say::GrpcStatus(_)) | None => 0,
     };
     let packed = headers
         .get("content-encoding")
@@ -215,7 +232,7 @@ async fn grpc(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
         }
         Some(Say::GrpcStatus(status)) => (status, 0),
         Some(Say::Rejected(rejected)) => (0, rejected),
-        None => (0, 0),
+        Some(Say::RetryAfter(_)) | None => (0, 0),
     };
     let mut answer = Response::builder().header("content-type", "application/grpc");
     if status != 0 {

@@ -33,7 +33,7 @@ fn lines_of(child: &str) -> Vec<String> {
 }
 
 /// The lines that are JSON; the test runner has its say in between.
-fn json_of(child: &str) -> Vec<serde_json::Value> {
+pub(crate) fn json_of(child: &str) -> Vec<serde_json::Value> {
     let lines = lines_of(child);
     let objects = lines
         .iter()
@@ -43,7 +43,7 @@ fn json_of(child: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-fn is_child() -> bool {
+pub(crate) fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 

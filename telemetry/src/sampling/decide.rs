@@ -33,7 +33,7 @@ pub(crate) struct Sampling {
     word: AtomicU64,
     plan: ArcSwap<Plan>,
     /// A presumption about somebody's trace ids was reported.
-    presumed: AtomicBool,
+    pub(super) presumed: AtomicBool,
 }
 
 impl Sampling {

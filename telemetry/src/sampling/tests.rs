@@ -3,6 +3,7 @@ use super::ratio::Randomness;
 use super::*;
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, TraceState, extract, inject};
 use http::HeaderMap;
+use std::sync::atomic::Ordering;
 
 const LOW: u128 = 0x10 << 48;
 const HIGH: u128 = 0xf0 << 48;
@@ -212,6 +213,22 @@ fn a_caller_may_leave_the_decision_to_us() {
         with(&sampling, &parent(LOW, deferred, ""), true),
         (false, None)
     );
+}
+
+/// It is reported once if a ratio relies on trace ids that nobody says are random.
+#[test]
+fn a_presumption_is_noticed() {
+    let sampling = Sampling::new(&ratio(0.5));
+    let presumed = || sampling.presumed.load(Ordering::Relaxed);
+    begin(&sampling, TraceId(HIGH), "", "");
+    with(&sampling, &parent(HIGH, 3, ""), true);
+    with(&sampling, &parent(HIGH, 1, "ot=rv:f0000000000000"), true);
+    assert!(!presumed());
+    with(&sampling, &parent(LOW, 1, ""), true);
+    assert!(presumed());
+    let follows = Sampling::new(&Sampler::parent_based(ratio(0.5)));
+    with(&follows, &parent(HIGH, 1, ""), true);
+    assert!(!follows.presumed.load(Ordering::Relaxed));
 }
 
 /// Within a process a decision stands, whatever the sampler thinks of callers.

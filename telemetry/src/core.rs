@@ -4,6 +4,7 @@ use crate::context::{Propagators, SpanContext, TraceId};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
+use crate::http::semconv::Method;
 use crate::log::records::Records;
 use crate::metrics::{Metrics, MetricsPage};
 use crate::sampling::{Beginning, Decision, Sampling, Subject};
@@ -24,6 +25,8 @@ pub(crate) struct Core {
     sampling: Sampling,
     propagators: Propagators,
     limits: Limits,
+    /// Of [`Method`].
+    known_methods: u16,
     /// False when nothing is exported; contexts travel all the same.
     recording: bool,
     /// How long the exporter may go on once nobody needs this any more.
@@ -52,6 +55,7 @@ impl Core {
             sampling: Sampling::new(&settings.sampler),
             propagators: settings.propagators,
             limits: settings.limits,
+            known_methods: Method::set(settings.known_methods.as_deref()),
             recording,
             last_words,
             scope,
@@ -77,6 +81,11 @@ impl Core {
     /// Our own instrumentation scope, as field 1 of `ScopeSpans` and `ScopeMetrics`.
     pub(crate) fn scope(&self) -> Arc<[u8]> {
         Arc::clone(&self.scope)
+    }
+
+    /// The method, if it is one of those that are recorded by name.
+    pub(crate) fn method(&self, method: &http::Method) -> Method {
+        Method::of(method).within(self.known_methods)
     }
 
     pub(crate) fn is_recording(&self) -> bool {

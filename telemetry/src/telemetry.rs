@@ -7,6 +7,7 @@ use crate::core::{Core, SCHEMA_URL};
 use crate::counts::{ShutdownReport, SpanCounts};
 use crate::export::client::Client;
 use crate::export::collector::Deliveries;
+use crate::export::exit::Exit;
 use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::export::{self, Exporter, OtlpError};
@@ -155,17 +156,15 @@ impl Builder {
         } = self;
         let service = service.named_by(&settings);
         let attributes = service.attributes(&settings);
-        let exporter = exporter.unwrap_or_else(|| Exporter::from_settings(&settings));
         let traces = match &exporter {
-            Exporter::Otlp(otlp) => Some(client(otlp, Signal::Traces)?),
-            Exporter::Collector(_) | Exporter::None => None,
+            None => exit(&settings, Signal::Traces)?,
+            Some(Exporter::Otlp(otlp)) => {
+                Exit::new(Signal::Traces, false, vec![client(otlp, Signal::Traces)?])
+            }
+            Some(Exporter::Collector(_) | Exporter::None) => None,
         };
-        let [metrics, logs] = [
-            (&settings.metrics.otlp, Signal::Metrics),
-            (&settings.logs.otlp, Signal::Logs),
-        ]
-        .map(|(otlp, signal)| otlp.as_ref().map(|otlp| client(otlp, signal)).transpose());
-        let (metrics, logs) = (metrics?, logs?);
+        let metrics = exit(&settings, Signal::Metrics)?;
+        let logs = exit(&settings, Signal::Logs)?;
         let log = if subscriber {
             Some(subscriber::install(&settings, service.name())?)
         } else {
@@ -178,22 +177,21 @@ impl Builder {
         }
         let resource = service::encode_resource(&attributes, &settings.entities);
         let spool = Spool::new(Signal::Traces, settings.traces.queue, &resource, SCHEMA_URL);
-        let (way, last_words) = match exporter {
-            Exporter::Otlp(otlp) => {
-                if let Some(client) = traces {
-                    export::spawn(Arc::clone(&spool), client).map_err(InitError::Exporter)?;
-                }
-                (Way::Thread, otlp.timeout)
-            }
-            Exporter::Collector(deliveries) => {
+        let (way, last_words) = match (exporter, traces) {
+            (Some(Exporter::Collector(deliveries)), _) => {
                 deliveries.attach(&spool);
                 (Way::Memory(deliveries), Duration::ZERO)
             }
-            Exporter::None => (Way::Nowhere, Duration::ZERO),
+            (_, Some(exit)) => {
+                let last_words = exit.timeout();
+                export::spawn(Arc::clone(&spool), exit).map_err(InitError::Exporter)?;
+                (Way::Thread, last_words)
+            }
+            (_, None) => (Way::Nowhere, Duration::ZERO),
         };
         let recording = !matches!(way, Way::Nowhere);
         let records = logs
-            .map(|client| Records::start(client, &settings.logs, &resource))
+            .map(|exit| Records::start(exit, &settings.logs, &resource))
             .transpose()
             .map_err(InitError::Exporter)?;
         if let (Some(log), Some(records)) = (&log, &records) {
@@ -209,7 +207,7 @@ impl Builder {
             records,
         ));
         let push = metrics
-            .map(|client| Push::spawn(&core, client, &settings.metrics, resource))
+            .map(|exit| Push::spawn(&core, exit, &settings.metrics, resource))
             .transpose()
             .map_err(InitError::Exporter)?;
         if log.is_some() {
@@ -242,11 +240,32 @@ impl Builder {
     }
 }
 
+/// Every way out that the settings name for a signal.
+fn exit(settings: &Settings, signal: Signal) -> Result<Option<Exit>, InitError> {
+    let (otlp, console) = match signal {
+        Signal::Traces => (&settings.traces.otlp, settings.traces.console),
+        Signal::Metrics => (&settings.metrics.otlp, settings.metrics.console),
+        Signal::Logs => (&settings.logs.otlp, settings.logs.console),
+    };
+    let mut clients = Vec::new();
+    if let Some(otlp) = otlp {
+        clients.push(client(otlp, signal)?);
+    }
+    if let (Signal::Traces, Some(zipkin)) = (signal, &settings.traces.zipkin) {
+        clients.push(Client::zipkin(zipkin).map_err(|source| unusable(signal, source))?);
+    }
+    Ok(Exit::new(signal, console, clients))
+}
+
 fn client(otlp: &Otlp, signal: Signal) -> Result<Client, InitError> {
-    Client::new(otlp.clone(), signal).map_err(|source| InitError::Otlp {
+    Client::new(otlp.clone(), signal).map_err(|source| unusable(signal, source))
+}
+
+fn unusable(signal: Signal, source: OtlpError) -> InitError {
+    InitError::Otlp {
         signal: signal.as_str(),
         source,
-    })
+    }
 }
 
 /// One service's telemetry. A handle: clones are cheap and share everything.

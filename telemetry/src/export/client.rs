@@ -6,14 +6,15 @@ use super::error::OtlpError;
 use super::journal::{ErrorType, Journal};
 use super::json::to_json;
 use super::signal::Signal;
+use super::zipkin::to_zipkin;
 use super::{grpc, http, status};
-use crate::settings::{Compression, Otlp, Protocol};
+use crate::settings::{Compression, Otlp, Protocol, Zipkin};
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 /// What the collector said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +107,8 @@ pub(super) struct Attempt {
 pub(crate) struct Client {
     otlp: Otlp,
     signal: Signal,
+    /// Of requests that travel as JSON.
+    json: fn(Signal, &[u8]) -> Vec<u8>,
     connector: Connector,
     http: Option<http::Connection>,
     grpc: Option<grpc::Connection>,
@@ -129,6 +132,7 @@ impl Client {
             journal: Arc::new(Journal::new(otlp.protocol, signal, server)),
             otlp,
             signal,
+            json: to_json,
             connector,
             http: None,
             grpc: None,
@@ -136,6 +140,19 @@ impl Client {
             error: None,
             refused: None,
         })
+    }
+
+    /// A client of Zipkin's API, which differs from OTLP over HTTP only in the JSON.
+    pub(crate) fn zipkin(zipkin: &Zipkin) -> Result<Client, OtlpError> {
+        let otlp = Otlp {
+            endpoint: zipkin.endpoint.clone(),
+            protocol: Protocol::HttpJson,
+            timeout: zipkin.timeout,
+            ..Otlp::default()
+        };
+        let mut client = Client::new(otlp, Signal::Traces)?;
+        client.json = |_, request| to_zipkin(request);
+        Ok(client)
     }
 
     /// Of one attempt.
@@ -167,7 +184,7 @@ impl Client {
             return Delivered::Retry { after };
         }
         let body = self.pack(request.to_vec());
-        let attempt = self.attempt(body).await;
+        let attempt = self.attempt(body, now + self.otlp.timeout).await;
         self.journal
             .record(now.elapsed(), attempt.status, attempt.error);
         attempt.delivered
@@ -176,7 +193,7 @@ impl Client {
     /// The request as it travels.
     pub(super) fn pack(&self, request: Vec<u8>) -> Bytes {
         let request = match self.otlp.protocol {
-            Protocol::HttpJson => to_json(self.signal, &request),
+            Protocol::HttpJson => (self.json)(self.signal, &request),
             Protocol::HttpProtobuf | Protocol::Grpc => request,
         };
         match self.otlp.compression {
@@ -187,10 +204,13 @@ impl Client {
 
     /// Sends a packed request once, whatever the breaker thinks of it. A collector that is left
     /// alone and found again is logged once each.
-    pub(super) async fn attempt(&mut self, body: Bytes) -> Attempt {
+    ///
+    /// It ends with the endpoint's timeout, or by `end` if that is earlier.
+    pub(super) async fn attempt(&mut self, body: Bytes, end: Instant) -> Attempt {
+        let end = end.min(Instant::now() + self.otlp.timeout);
         self.breaker.attempt();
         self.journal.set_state(self.breaker.state());
-        let answer = timeout(self.otlp.timeout, self.exchange(body)).await;
+        let answer = timeout_at(end.into(), self.exchange(body)).await;
         let (delivered, status, error, reason) = match answer.unwrap_or(Err(SendError::Timeout)) {
             Ok(Answer {
                 delivered,

@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod collector;
 mod connect;
 mod error;
+pub(crate) mod exit;
 mod grpc;
 mod http;
 pub(crate) mod journal;
@@ -31,10 +32,9 @@ mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 mod worker;
-#[allow(dead_code, reason = "the exporter is about to use it")]
 mod zipkin;
 
-use crate::settings::{Otlp, Settings};
+use crate::settings::Otlp;
 use std::sync::Arc;
 
 pub use error::OtlpError;
@@ -51,11 +51,4 @@ pub enum Exporter {
     Collector(Arc<collector::Deliveries>),
     /// Nowhere: nothing is recorded.
     None,
-}
-
-impl Exporter {
-    pub(crate) fn from_settings(settings: &Settings) -> Exporter {
-        let otlp = settings.traces.otlp.clone();
-        otlp.map_or(Exporter::None, Exporter::Otlp)
-    }
 }

@@ -2,6 +2,7 @@
 //! slows it down.
 
 use super::client::{Attempt, Client, Delivered};
+use super::exit::Exit;
 use super::journal::ErrorType;
 use super::ledger::Outcome;
 use super::spool::Spool;
@@ -14,8 +15,10 @@ use std::time::Instant;
 use tokio::time::{sleep, sleep_until, timeout_at};
 
 /// Starts the exporter of `spool`; it ends some time after `Spool::close`.
-pub(crate) fn spawn(spool: Arc<Spool>, mut client: Client) -> io::Result<()> {
-    spool.keep_journal(Arc::clone(client.journal()));
+pub(crate) fn spawn(spool: Arc<Spool>, mut exit: Exit) -> io::Result<()> {
+    if let Some(first) = exit.clients().first() {
+        spool.keep_journal(Arc::clone(first.journal()));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -25,7 +28,7 @@ pub(crate) fn spawn(spool: Arc<Spool>, mut client: Client) -> io::Result<()> {
         .spawn(move || {
             // What exporting has to say is not exported.
             let _quiet = opentelemetry::Context::enter_telemetry_suppressed_scope();
-            runtime.block_on(run(&spool, &mut client));
+            runtime.block_on(run(&spool, &mut exit));
             // A name that is still being looked up is waited for by nobody.
             runtime.shutdown_background();
         })?;
@@ -41,7 +44,7 @@ impl Drop for Ended<'_> {
     }
 }
 
-async fn run(spool: &Spool, client: &mut Client) {
+async fn run(spool: &Spool, exit: &mut Exit) {
     let _ended = Ended(spool);
     let mut next_seal = Instant::now() + spool.limits.schedule_delay;
     loop {
@@ -55,7 +58,7 @@ async fn run(spool: &Spool, client: &mut Client) {
         }
         while let Some(request) = spool.take() {
             let outcome = tokio::select! {
-                outcome = deliver(spool, client, request) => outcome,
+                outcome = hand_out(spool, exit, request) => outcome,
                 never = keep_sealing(spool) => match never {},
             };
             spool.settle(outcome);
@@ -84,6 +87,19 @@ async fn keep_sealing(spool: &Spool) -> Infallible {
     }
 }
 
+/// Each way gets the request; what one of them lost is not delivered.
+async fn hand_out(spool: &Spool, exit: &mut Exit, request: Vec<u8>) -> Outcome {
+    let mut outcome = exit.printed(&request);
+    let (last, others) = match exit.clients() {
+        [] => return outcome,
+        [others @ .., last] => (last, others),
+    };
+    for client in others {
+        outcome = outcome.and(deliver(spool, client, request.clone()).await);
+    }
+    outcome.and(deliver(spool, last, request).await)
+}
+
 /// Tries until the collector decides, the time for retries is over or the service has to end.
 async fn deliver(spool: &Spool, client: &mut Client, request: Vec<u8>) -> Outcome {
     let begun = Instant::now();
@@ -93,7 +109,7 @@ async fn deliver(spool: &Spool, client: &mut Client, request: Vec<u8>) -> Outcom
     let outcome = loop {
         let attempt = match pause(spool, client, give_up_at).await {
             Ok(()) => tokio::select! {
-                attempt = client.attempt(request.clone()) => attempt,
+                attempt = client.attempt(request.clone(), give_up_at) => attempt,
                 () = stopped(spool) => break dropped(DropReason::Shutdown, None),
             },
             Err(DropReason::RetriesExhausted) => {

@@ -50,7 +50,7 @@ impl ClientSpan {
         request: &ClientRequest<'_>,
         template: Option<&str>,
     ) -> ClientSpan {
-        let method = Method::of(request.method);
+        let method = current.core.method(request.method);
         let attributes = current.is_recording().then(|| {
             let mut out = Attributes::take();
             describe(&mut out, current.core.limits(), request, method, template);

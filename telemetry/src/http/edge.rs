@@ -119,7 +119,7 @@ impl Edge {
             .unwrap_or_else(|| Scheme::of(request.uri.scheme_str().unwrap_or(request.scheme)));
         let form = Form {
             head: self.core.head(request.route.unwrap_or_default()),
-            method: Method::of(request.method),
+            method: self.core.method(request.method),
             scheme,
             version: Version::of(request.version),
         };

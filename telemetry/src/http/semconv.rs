@@ -48,6 +48,24 @@ impl Method {
         }
     }
 
+    /// A set of methods, one bit each.
+    pub(crate) fn set(of: Option<&[String]>) -> u16 {
+        let known = |method: &Method| {
+            of.is_none_or(|names| names.iter().any(|name| name == method.as_str()))
+        };
+        let known = Method::ALL.iter().filter(|method| known(method));
+        known.fold(0, |set, method| set | 1 << *method as u16)
+    }
+
+    /// The method if it is in the set.
+    pub(crate) const fn within(self, set: u16) -> Method {
+        if set & 1 << self as u16 == 0 {
+            Method::Other
+        } else {
+            self
+        }
+    }
+
     /// The attribute's value.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

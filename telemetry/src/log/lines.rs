@@ -107,8 +107,13 @@ impl LineWriter {
     /// Accepts one line, or several whole ones; a missing last newline is added. Never waits
     /// for the sink.
     pub fn write(&self, lines: &[u8]) {
+        self.accepts(lines);
+    }
+
+    /// The same; false if there was no room and the lines are lost.
+    pub(crate) fn accepts(&self, lines: &[u8]) -> bool {
         if lines.is_empty() {
-            return;
+            return true;
         }
         let unfinished = usize::from(lines.last() != Some(&b'\n'));
         let mut state = lock(&self.shared.state);
@@ -118,7 +123,7 @@ impl LineWriter {
             drop(state);
             let newlines = count_lines(lines) + unfinished as u64;
             self.shared.dropped.fetch_add(newlines, Ordering::Relaxed);
-            return;
+            return false;
         }
         state.waiting.extend_from_slice(lines);
         if unfinished == 1 {
@@ -129,6 +134,7 @@ impl LineWriter {
         if before == 0 || (before < BATCH && after >= BATCH) {
             self.shared.work.notify_one();
         }
+        true
     }
 
     /// Waits until every line accepted so far is with the sink, at most for `timeout`.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::core::SCHEMA_URL;
 use crate::counts::SpanCounts;
 use crate::export;
-use crate::export::client::Client;
+use crate::export::exit::Exit;
 use crate::export::report::Report;
 use crate::export::signal::Signal;
 use crate::export::spool::Spool;
@@ -29,13 +29,13 @@ impl Records {
     /// # Errors
     /// If no thread can be started.
     pub(crate) fn start(
-        client: Client,
+        exit: Exit,
         settings: &LogsSettings,
         resource: &[u8],
     ) -> io::Result<Arc<Records>> {
-        let last_words = client.timeout();
+        let last_words = exit.timeout();
         let spool = Spool::new(Signal::Logs, settings.queue, resource, SCHEMA_URL);
-        export::spawn(Arc::clone(&spool), client)?;
+        export::spawn(Arc::clone(&spool), exit)?;
         let limits = Limits {
             attribute_count: settings.limits.attribute_count,
             attribute_value_length: settings.limits.attribute_value_length,

@@ -15,6 +15,7 @@ use super::otlp::{self, Envelope, Times};
 use crate::clock;
 use crate::core::Core;
 use crate::export::client::{Client, Delivered};
+use crate::export::exit::Exit;
 use crate::settings::{MetricsSettings, Temporality};
 
 /// The thread that pushes. It ends when this is dropped.
@@ -39,7 +40,7 @@ impl Push {
     /// If no thread can be started.
     pub(crate) fn spawn(
         core: &Arc<Core>,
-        client: Client,
+        exit: Exit,
         settings: &MetricsSettings,
         resource: Vec<u8>,
     ) -> io::Result<Push> {
@@ -50,7 +51,7 @@ impl Push {
         let (asks, asked) = mpsc::channel(8);
         let pusher = Pusher {
             core: Arc::downgrade(core),
-            client,
+            exit,
             envelope: Envelope {
                 resource,
                 scope: core.scope(),
@@ -95,7 +96,7 @@ impl Push {
 
 struct Pusher {
     core: Weak<Core>,
-    client: Client,
+    exit: Exit,
     envelope: Envelope,
     interval: Duration,
     timeout: Duration,
@@ -164,19 +165,30 @@ impl Pusher {
 
     /// Whether the receiver is done with the request: it has it, or will never take it.
     async fn send(&mut self, request: &[u8], end: Instant, again: bool) -> bool {
-        loop {
-            let after = match timeout_at(end.into(), self.client.send(request)).await {
-                Ok(Delivered::Taken { .. } | Delivered::Refused) => return true,
-                // The client itself knows how long it has to leave the receiver alone.
-                Ok(Delivered::Retry { after }) => after.unwrap_or_default(),
-                Err(_) => return false,
-            };
-            let next = Instant::now() + after;
-            if !again || next >= end {
+        for client in self.exit.clients() {
+            if !send(client, request, end, again).await {
                 return false;
             }
-            sleep_until(next.into()).await;
         }
+        // Last: what does not arrive is in the next push again.
+        self.exit.print(request)
+    }
+}
+
+/// Tries until the receiver has decided, or `end` has come.
+async fn send(client: &mut Client, request: &[u8], end: Instant, again: bool) -> bool {
+    loop {
+        let after = match timeout_at(end.into(), client.send(request)).await {
+            Ok(Delivered::Taken { .. } | Delivered::Refused) => return true,
+            // The client itself knows how long it has to leave the receiver alone.
+            Ok(Delivered::Retry { after }) => after.unwrap_or_default(),
+            Err(_) => return false,
+        };
+        let next = Instant::now() + after;
+        if !again || next >= end {
+            return false;
+        }
+        sleep_until(next.into()).await;
     }
 }
 

@@ -19,6 +19,7 @@ mod tests;
 mod traces;
 
 use crate::context::Propagators;
+use crate::http::semconv::Method;
 use crate::log::{Format, RepeatLimit};
 use env::Environment;
 use tracing::level_filters::LevelFilter;
@@ -53,8 +54,8 @@ pub struct Settings {
     pub logs: LogsSettings,
     /// `OTEL_SPAN_*`, `OTEL_EVENT_*`, `OTEL_LINK_*`, `OTEL_ATTRIBUTE_*`: what one span may hold.
     pub limits: Limits,
-    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`: the HTTP methods that are recorded by name, in
-    /// place of those that the semantic conventions know; all others are `_OTHER`.
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`: which of the HTTP methods that the semantic
+    /// conventions know are recorded by name; all others are `_OTHER`.
     pub known_methods: Option<Vec<String>>,
     /// How log lines on stdout look.
     pub log_format: Format,
@@ -183,8 +184,12 @@ fn log_level(env: &Environment<'_>) -> Option<LevelFilter> {
 /// Case-sensitive, by the
 /// [convention](https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span).
 fn known_methods(env: &Environment<'_>) -> Option<Vec<String>> {
-    let list = env.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")?;
+    const NAME: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
+    let list = env.text(NAME)?;
     let methods = list.split(',').map(str::trim);
-    let methods = methods.filter(|method| !method.is_empty());
-    Some(methods.map(str::to_owned).collect())
+    let (known, unknown): (Vec<_>, Vec<_>) = methods
+        .filter(|method| !method.is_empty())
+        .partition(|method| Method::ALL.iter().any(|known| known.as_str() == *method));
+    unknown.iter().for_each(|method| env.ignore(NAME, method));
+    Some(known.into_iter().map(str::to_owned).collect())
 }

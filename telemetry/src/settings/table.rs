@@ -143,7 +143,12 @@ pub(super) static GROUPS: &[Group] = &[
                 "The HTTP methods that are recorded by name, case-sensitive; all others are \
                  `_OTHER`. Replaces the default list.",
                 "GET,HEAD,POST,PUT,DELETE,CONNECT,OPTIONS,TRACE,PATCH,QUERY",
-                "a list of methods",
+                "a list of methods out of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, \
+                 PATCH and QUERY",
+            )
+            .differs(
+                "methods that the semantic conventions do not know stay `_OTHER`, so that labels \
+                 are a closed set",
             ),
         ],
     },
@@ -152,7 +157,8 @@ pub(super) static GROUPS: &[Group] = &[
         rows: &[
             row(
                 &["OTEL_TRACES_EXPORTER"],
-                "Where spans go; to each that is listed.",
+                "Where spans go; to each that is listed, one after the other: one that is away holds \
+                 up the rest. The console takes lines of up to 1 MiB.",
                 "otlp",
                 "a list of otlp, console and zipkin, or none",
             )

@@ -4,6 +4,7 @@
 mod client;
 mod collector;
 mod edge;
+mod environment;
 mod export;
 mod exposition;
 mod instrument;

@@ -25,9 +25,10 @@ mod table;
 mod times;
 mod worker;
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 const USAGE: &str = "usage: scripts/bench [PART]
   without a part: everything, and the tables in benches/RESULTS.md
@@ -59,7 +60,10 @@ fn main() -> Result<ExitCode> {
         ["loopback"] => report::part(sections::loopback())?,
         ["soak"] => report::part(sections::soak(60, peers))?,
         ["soak", seconds] => report::part(sections::soak(seconds.parse()?, peers))?,
-        _ => bail!("{USAGE}"),
+        _ => {
+            writeln!(std::io::stderr(), "{USAGE}")?;
+            return Ok(ExitCode::from(2));
+        }
     };
     Ok(if holds {
         ExitCode::SUCCESS

@@ -40,20 +40,24 @@ impl Section {
 
 /// Bars as rows.
 pub(crate) fn bars_table(bars: &[Bar]) -> Table {
-    let mut table = Table::new(&["figure", "bar", "seen", "median (quartiles)", "met"]);
+    let repeated = bars.iter().any(|bar| !bar.spread.is_empty());
+    let mut head = vec!["figure", "bar", "seen", "met"];
+    if repeated {
+        head.insert(3, "median (quartiles)");
+    }
+    let mut table = Table::new(&head);
     for bar in bars {
         let met = match (bar.met, bar.asserted) {
             (true, _) => "yes",
             (false, true) => "NO",
             (false, false) => "no",
         };
-        table.row([
-            bar.figure.clone(),
-            bar.bar.clone(),
-            bar.seen.clone(),
-            bar.spread.clone(),
-            met.to_owned(),
-        ]);
+        let mut cells = vec![&bar.figure, &bar.bar, &bar.seen];
+        if repeated {
+            cells.push(&bar.spread);
+        }
+        let cells = cells.into_iter().cloned();
+        table.row(cells.chain([met.to_owned()]));
     }
     table
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::section::{Bar, Section};
-use crate::soak::{self, BOUND, RATE};
+use crate::soak::{self, RATE};
 use crate::stats::Series;
 use crate::subject::{
     BARE, FASTRACE, FASTRACE_ONE, IDENTITY, LINE_FMT, LINE_OURS, OURS, OURS_OFF, OURS_ONE,
@@ -312,7 +312,7 @@ pub(crate) fn soak(seconds: u64, with_peers: bool) -> Result<Section> {
     let bars = vec![
         Bar {
             figure: format!("RSS growth at {} spans/s, MiB", thousands(RATE as f64)),
-            bar: format!("<= {:.0}", BOUND as f64 / MIB),
+            bar: format!("<= {:.0}", soak::bound() as f64 / MIB),
             seen: format!("{:.1}", outcome.soak.growth as f64 / MIB),
             spread: String::new(),
             met: outcome.is_bounded(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use telemetry::settings::Queue;
 
 use crate::handle::Worker;
 use crate::subject::{Subject, Variant};
@@ -19,16 +20,17 @@ pub(crate) const RATE: u64 = 20_000;
 const PEER_SECONDS: u64 = 25;
 /// A process that has grown by so much is stopped, before the machine is.
 const GUARD: u64 = 1 << 30;
-/// Bytes that the queue may hold by default.
-const QUEUE: u64 = 8 << 20;
 /// Beside the queue: buffers of threads, the request under way and its copy, and what the
 /// allocator does not give back.
 const SLACK: u64 = 4 << 20;
-/// The growth that is allowed.
-pub(crate) const BOUND: u64 = QUEUE + SLACK;
 /// Of the shutdown, and the time that it may take.
 const DEADLINE: Duration = Duration::from_secs(2);
 const BACK: f64 = 2.2;
+
+/// The growth that is allowed, in bytes: the queue's own bound and some slack.
+pub(crate) fn bound() -> u64 {
+    Queue::default().max_bytes as u64 + SLACK
+}
 
 /// What happened to one worker.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -113,7 +115,7 @@ impl Outcome {
     }
 
     pub(crate) fn is_bounded(&self) -> bool {
-        self.soak.growth <= BOUND
+        self.soak.growth <= bound()
     }
 
     pub(crate) fn is_back_in_time(&self) -> bool {

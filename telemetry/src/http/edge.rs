@@ -124,8 +124,8 @@ impl Edge {
             version: Version::of(request.version),
         };
         let attributes = current.is_recording().then(|| {
-            let mut out = Attributes::after(Head::ATTRIBUTES);
             let limits = self.core.limits();
+            let mut out = Attributes::after(limits, Head::ATTRIBUTES);
             describe(&mut out, limits, request, &scan, &form, &origin, peer());
             if let Some(link) = &link {
                 out.field(|out| encode::link(out, link, true));

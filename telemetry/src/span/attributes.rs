@@ -66,10 +66,13 @@ impl Attributes {
         Attributes::empty()
     }
 
-    /// As [`take`](Self::take), when the span has some attributes from elsewhere.
-    pub(crate) fn after(count: u32) -> Attributes {
+    /// As [`take`](Self::take), when the span has some attributes from elsewhere, as far as the
+    /// limit admits them.
+    pub(crate) fn after(limits: &Limits, count: u32) -> Attributes {
+        let kept = count.min(limits.attribute_count);
         Attributes {
-            count,
+            count: kept,
+            dropped: count - kept,
             ..Attributes::take()
         }
     }

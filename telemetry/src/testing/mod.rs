@@ -46,6 +46,12 @@ impl Collector {
         self.decode()
     }
 
+    /// The `ExportTraceServiceRequest`s with every span that has ended so far, as they were sent.
+    #[must_use]
+    pub async fn requests(&self) -> Vec<Vec<u8>> {
+        self.deliveries.requests()
+    }
+
     /// Every span of one trace that has ended so far.
     ///
     /// # Panics

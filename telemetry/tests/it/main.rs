@@ -13,6 +13,7 @@ mod metrics;
 mod otlp_api;
 mod outage;
 mod own_metrics;
+mod proof;
 mod push;
 mod sampling;
 mod server;

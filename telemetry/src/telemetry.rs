@@ -372,6 +372,13 @@ impl Telemetry {
         self.inner.core.metrics.registry()
     }
 
+    /// Shows how a tokio runtime fares, under this name: its workers and tasks, and how late it
+    /// comes back to a task whose time has come, which a task of this crate's tries out twice a
+    /// second. At most 64 runtimes; of two with one name the later is shown.
+    pub fn observe_runtime(&self, name: &str, runtime: &tokio::runtime::Handle) {
+        self.inner.core.metrics.observe_runtime(name, runtime);
+    }
+
     /// A counter of the service's own. Each series is there from now on, at zero, so that the first
     /// event shows in a rate.
     ///
@@ -517,6 +524,7 @@ impl Telemetry {
         };
         let otlp_api = self.inner.otlp_api.shutdown(deadline);
         tokio::join!(spans, metrics, records, otlp_api);
+        self.inner.core.metrics.stop_probes();
         self.sum_up_log();
         // Last, for whatever the others had to say. It has a moment even when they took all.
         let left = deadline.saturating_sub(begun.elapsed());

@@ -134,6 +134,8 @@ fn spawn(
         .enable_all()
         .build()
         .map_err(StartError::new)?;
+    let name = format!("worker-{number}");
+    shared.telemetry.observe_runtime(&name, runtime.handle());
     let (ended, hears) = oneshot::channel();
     thread::Builder::new()
         .name(format!("gateway-{number}"))

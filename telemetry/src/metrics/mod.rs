@@ -23,6 +23,7 @@ mod pipeline;
 mod process;
 mod push;
 mod registry;
+mod runtime;
 mod series;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub(crate) use self::push::Push;
 use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
 use self::own::Own;
 use self::process::Process;
+use self::runtime::Runtimes;
 use crate::export::report::Report;
 use crate::log::LineWriter;
 use crate::settings::ExemplarFilter;
@@ -59,6 +61,7 @@ pub(crate) struct Metrics {
     exemplars: ExemplarFilter,
     own: Own,
     process: Process,
+    runtimes: Runtimes,
     registry: prometheus::Registry,
     /// Labels of `target_info`.
     target: Labels,
@@ -84,6 +87,7 @@ impl Metrics {
             exemplars,
             own: Own::new(exemplars),
             process: Process::default(),
+            runtimes: Runtimes::default(),
             registry: prometheus::Registry::new(),
             target,
         }
@@ -98,6 +102,15 @@ impl Metrics {
     #[inline]
     pub(crate) fn takes_exemplar(&self, sampled: bool) -> bool {
         self.exemplars.takes(sampled)
+    }
+
+    pub(crate) fn observe_runtime(&self, name: &str, runtime: &tokio::runtime::Handle) {
+        self.runtimes.observe(name, runtime);
+    }
+
+    /// Leaves the runtimes to themselves.
+    pub(crate) fn stop_probes(&self) {
+        self.runtimes.stop();
     }
 
     pub(crate) fn counter(&self, instrument: Instrument) -> Result<Counter, InstrumentError> {
@@ -142,6 +155,7 @@ impl Metrics {
             crate::log::suppressed(),
         );
         self.process.gather(&mut all);
+        self.runtimes.gather(&mut all);
         self.own.gather(&mut all);
         registry::gather(&mut all, &self.registry);
         all

@@ -195,34 +195,24 @@ async fn requests_are_counted_with_labels_and_exemplars() {
 }
 
 #[tokio::test]
-async fn no_client_can_mint_a_series() {
+async fn a_runtime_that_is_observed_is_on_the_page() {
     let (telemetry, _collector) = shop();
-    let app = app(&telemetry);
-    for method in ["GET", "EVIL"] {
-        for uri in ["/items/1", "/nowhere"] {
-            call(&app, method, uri).await;
-        }
-    }
-    let before = open_metrics(&telemetry).series();
-    let letters = |seed: usize| -> String {
-        (0..12)
-            .map(|i| (b'A' + (seed.wrapping_mul(31).pow(2) >> i & 15) as u8) as char)
-            .collect()
+    let families = |page: &Page| {
+        page.samples
+            .iter()
+            .filter(|s| s.name.contains("tokio"))
+            .count()
     };
-    for i in 0..10_000 {
-        let name = format!("{}{i}", letters(i));
-        let method = if i % 2 == 0 { "GET" } else { &name };
-        let uri = if i % 3 == 0 {
-            format!("/items/{name}")
-        } else {
-            format!("/{name}?{name}=1")
-        };
-        call(&app, method, &uri).await;
-    }
+    assert_eq!(families(&open_metrics(&telemetry)), 0);
+    telemetry.observe_runtime("main", &tokio::runtime::Handle::current());
     let page = open_metrics(&telemetry);
-    assert_eq!(page.series(), before);
-    let counts = page.named("http_server_request_duration_seconds_count");
-    assert!((counts.iter().map(|sample| sample.value).sum::<f64>() - 10_004.0).abs() < 0.5);
+    let main = [("citywatch_tokio_runtime", "main")];
+    let workers = page.one("citywatch_tokio_workers", &main).value;
+    assert!((workers - 1.0).abs() < f64::EPSILON);
+    assert!(page.one("citywatch_tokio_tasks", &main).value >= 1.0);
+    assert!(page.one("citywatch_tokio_busy_seconds_total", &main).value >= 0.0);
+    page.one("citywatch_tokio_scheduling_delay_seconds_count", &main);
+    telemetry.shutdown(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

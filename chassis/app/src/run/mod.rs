@@ -186,6 +186,7 @@ pub async fn serve_on<S: Service>(
         }
         .into());
     }
+    telemetry.observe_runtime("main", &tokio::runtime::Handle::current());
     let limit = Duration::from_millis(common.telemetry_shutdown_ms);
     let start = Started::<S>::start(telemetry.clone(), instance_id, common, own);
     let outcome = live(start, &stopping, on_ready).await;

@@ -160,9 +160,12 @@ pub async fn serve_with<S: Service>(
     on_ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
     let instance_id = uuid::Uuid::now_v7().to_string();
-    let telemetry = telemetry::init(
-        telemetry::Service::new(S::NAME, S::VERSION).instance_id(instance_id.clone()),
-    )?;
+    let service = telemetry::Service::new(S::NAME, S::VERSION).instance_id(instance_id.clone());
+    let settings = telemetry::Settings::from_env().map_err(telemetry::InitError::from)?;
+    let telemetry = Telemetry::builder(service)
+        .settings(settings)
+        .log_panics()
+        .build()?;
     serve_on::<S>(telemetry, instance_id, common, own, stopping, on_ready).await
 }
 

@@ -22,8 +22,6 @@ pub struct MetricsSettings {
     pub timeout: Duration,
     /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`.
     pub temporality: Temporality,
-    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
-    pub histogram_aggregation: HistogramAggregation,
     /// `OTEL_METRICS_EXEMPLAR_FILTER`.
     pub exemplar_filter: ExemplarFilter,
 }
@@ -59,16 +57,6 @@ pub enum Temporality {
     LowMemory,
 }
 
-/// How histograms are pushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum HistogramAggregation {
-    /// With the bounds that the instrument has.
-    #[default]
-    ExplicitBucket,
-    /// With bounds that follow the values.
-    Base2Exponential,
-}
-
 /// Which measurements may become exemplars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExemplarFilter {
@@ -90,7 +78,6 @@ impl Default for MetricsSettings {
             interval: Duration::from_secs(60),
             timeout: Duration::from_secs(30),
             temporality: Temporality::default(),
-            histogram_aggregation: HistogramAggregation::default(),
             exemplar_filter: ExemplarFilter::default(),
         }
     }
@@ -125,18 +112,10 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
             ("lowmemory", Temporality::LowMemory),
         ],
     );
-    let histogram_aggregation = env.one_of(
+    // There is one way; what else is asked for is ignored aloud.
+    env.one_of(
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-        &[
-            (
-                "explicit_bucket_histogram",
-                HistogramAggregation::ExplicitBucket,
-            ),
-            (
-                "base2_exponential_bucket_histogram",
-                HistogramAggregation::Base2Exponential,
-            ),
-        ],
+        &[("explicit_bucket_histogram", ())],
     );
     let exemplar_filter = env.one_of(
         "OTEL_METRICS_EXEMPLAR_FILTER",
@@ -161,7 +140,6 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
             .timeout("OTEL_METRIC_EXPORT_TIMEOUT")
             .unwrap_or(defaults.timeout),
         temporality: temporality.unwrap_or_default(),
-        histogram_aggregation: histogram_aggregation.unwrap_or_default(),
         exemplar_filter: exemplar_filter.unwrap_or_default(),
     })
 }

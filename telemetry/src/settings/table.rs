@@ -294,7 +294,11 @@ pub(super) static GROUPS: &[Group] = &[
                 &["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"],
                 "How histograms are pushed.",
                 "explicit_bucket_histogram",
-                "explicit_bucket_histogram or base2_exponential_bucket_histogram",
+                "explicit_bucket_histogram",
+            )
+            .differs(
+                "`base2_exponential_bucket_histogram` is ignored with a warning: a histogram \
+                 keeps its bounds, which the page shows as well",
             ),
             row(
                 &["OTEL_EXPORTER_PROMETHEUS_HOST"],
@@ -391,6 +395,10 @@ pub(super) static GROUPS: &[Group] = &[
                 "How OTLP travels.",
                 "http/protobuf",
                 "grpc, http/protobuf or http/json",
+            )
+            .differs(
+                "what is recorded through the OpenTelemetry APIs of metrics and logs leaves by \
+                 `http/protobuf` and `http://` only",
             ),
             row(
                 &[

@@ -214,6 +214,11 @@ fn what_is_not_understood_is_as_if_unset_and_is_said() {
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
         ("OTEL_SDK_DISABLED", "1"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-1"),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "never"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "base2_exponential_bucket_histogram",
+        ),
         ("OTEL_RESOURCE_ATTRIBUTES", "a"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=b,=c"),
     ] {

@@ -123,6 +123,11 @@ impl Worker {
         self.tell(Order::Run { times })
     }
 
+    /// Spans that have left it so far.
+    pub(crate) fn arrived(&mut self) -> Result<u64> {
+        self.sink.as_mut().map_or(Ok(0), Sink::spans)
+    }
+
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.tell(Order::Flush)
     }
@@ -141,7 +146,7 @@ impl Worker {
         let status = self.child.wait()?;
         let name = self.variant.name;
         ensure!(status.success(), "the worker {name} ended with {status}");
-        let arrived = self.sink.as_ref().map_or(Ok(0), Sink::spans)?;
+        let arrived = self.sink.as_mut().map_or(Ok(0), Sink::spans)?;
         if let Some(counts) = stopped.counts {
             ensure!(
                 counts.exported == arrived && counts.produced == arrived,

@@ -47,6 +47,7 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Series)>> {
             worker.flush()?;
             let after: u64 = worker.tell(Order::Cpu)?;
             series.0.push((after - before) as f64 / REQUESTS as f64);
+            worker.arrived()?;
         }
     }
     let mut measured = Vec::new();

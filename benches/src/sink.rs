@@ -17,6 +17,8 @@ const MAX_REQUEST: usize = 64 * 1024 * 1024;
 pub(crate) struct Sink {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// Of the requests that are decoded already.
+    spans: u64,
 }
 
 impl Sink {
@@ -32,19 +34,25 @@ impl Sink {
                 thread::spawn(move || serve(&stream, &taken));
             }
         });
-        Ok(Sink { address, requests })
+        Ok(Sink {
+            address,
+            requests,
+            spans: 0,
+        })
     }
 
-    /// The spans received so far, decoded by the reference implementation.
-    pub(crate) fn spans(&self) -> Result<u64> {
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut spans = 0;
-        for request in &*requests {
+    /// The spans received so far, decoded by the reference implementation. That takes a while, so
+    /// it is asked for when nothing is being measured.
+    pub(crate) fn spans(&mut self) -> Result<u64> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = std::mem::take(&mut *requests);
+        drop(requests);
+        for request in taken {
             let request = ExportTraceServiceRequest::decode(request.as_slice())?;
             let scopes = request.resource_spans.iter().flat_map(|r| &r.scope_spans);
-            spans += scopes.map(|scope| scope.spans.len() as u64).sum::<u64>();
+            self.spans += scopes.map(|scope| scope.spans.len() as u64).sum::<u64>();
         }
-        Ok(spans)
+        Ok(self.spans)
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<SideBySide> {
             let round = worker.round(BURSTS, BURST)?;
             times[which].thread.0.push(round.thread);
             times[which].process.0.push(round.process);
+            // Decoded by and by: all repetitions of all variants would fill the memory.
+            worker.arrived()?;
         }
     }
     for (worker, times) in workers.into_iter().zip(&mut times) {

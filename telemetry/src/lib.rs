@@ -59,4 +59,7 @@ pub use log::{FilterError, Format, LineWriter, RepeatLimit};
 pub use metrics::{Counter, Histogram, Instrument, InstrumentError, MetricsPage};
 pub use service::Service;
 pub use settings::Settings;
+pub use span::encode::Kind;
+pub use span::handle::{Scope, Span, SpanBuilder, Status};
+pub use span::value::AttributeValue;
 pub use telemetry::{Builder, InitError, Telemetry, init};

@@ -3,3 +3,16 @@
 
 pub mod database;
 mod sql;
+
+use crate::Telemetry;
+use crate::span::handle::SpanBuilder;
+use std::borrow::Cow;
+
+/// Work beside HTTP.
+impl Telemetry {
+    /// A span made by hand: a child of the current one, or the first of a trace, unless the builder
+    /// is told otherwise.
+    pub fn span(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder<'_> {
+        SpanBuilder::new(self.core(), name.into())
+    }
+}

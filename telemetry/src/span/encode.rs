@@ -11,12 +11,17 @@ pub(crate) const ATTRIBUTE: u8 = 0x4a;
 
 /// What a span is for its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A step within a service.
     #[default]
     Internal = 1,
+    /// The callee's side of a request.
     Server = 2,
+    /// The caller's side of a request.
     Client = 3,
+    /// Sends a message, and does not wait for its consumer.
     Producer = 4,
+    /// Works on a message.
     Consumer = 5,
 }
 

@@ -10,6 +10,7 @@ mod export;
 mod exposition;
 mod instrument;
 mod logs;
+mod manual;
 mod metrics;
 mod otlp_api;
 mod outage;

@@ -2,6 +2,7 @@
 //! [semantic conventions](https://opentelemetry.io/docs/specs/semconv/) 1.44.
 
 pub mod database;
+mod server;
 mod sql;
 
 use crate::Telemetry;
@@ -14,5 +15,11 @@ impl Telemetry {
     /// is told otherwise.
     pub fn span(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder<'_> {
         SpanBuilder::new(self.core(), name.into())
+    }
+
+    /// A database that is called, whose calls become spans and metrics.
+    #[must_use]
+    pub fn database(&self, system: database::System) -> database::Database {
+        database::Database::new(self.core(), system)
     }
 }

@@ -4,7 +4,9 @@
 //! labels and numbers cannot differ between them but by the rules of each format.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::exemplar::Exemplar;
@@ -114,8 +116,8 @@ impl Description {
     }
 }
 
-/// A label's value. Numbers stay numbers in OTLP.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A label's value. Numbers stay numbers in OTLP. Text is the same whoever keeps it.
+#[derive(Clone, Debug)]
 pub(crate) enum LabelValue {
     Static(&'static str),
     Shared(Arc<str>),
@@ -140,14 +142,50 @@ impl From<u16> for LabelValue {
     }
 }
 
+impl PartialEq for LabelValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_key() == other.as_key()
+    }
+}
+
+impl Eq for LabelValue {}
+
+impl PartialOrd for LabelValue {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for LabelValue {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_key().cmp(&other.as_key())
+    }
+}
+
+impl Hash for LabelValue {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_key().hash(state);
+    }
+}
+
 impl LabelValue {
+    /// The value as text; empty if it is a number.
+    pub(crate) fn as_text(&self) -> &str {
+        self.as_key().1
+    }
+
+    /// All absent values are one.
+    fn as_key(&self) -> (u16, &str) {
+        match self {
+            Self::Static(text) => (0, text),
+            Self::Shared(text) => (0, text),
+            Self::Number(number) => (*number, ""),
+        }
+    }
+
     /// An empty value is the same as no label.
     fn is_absent(&self) -> bool {
-        match self {
-            Self::Static(text) => text.is_empty(),
-            Self::Shared(text) => text.is_empty(),
-            Self::Number(number) => *number == 0,
-        }
+        self.as_key() == (0, "")
     }
 }
 

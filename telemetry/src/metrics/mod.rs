@@ -20,22 +20,28 @@ mod names;
 mod otlp;
 mod own;
 mod pipeline;
+mod pools;
 mod process;
 mod push;
 mod registry;
 mod runtime;
 mod series;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod text;
+mod work;
 
 pub(crate) use self::exemplar::Exemplar;
+pub(crate) use self::family::LabelValue;
 pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
 pub(crate) use self::labels::NameId;
 pub use self::own::{Counter, Histogram, Instrument, InstrumentError};
+pub use self::pools::PoolState;
 pub(crate) use self::push::Push;
+pub(crate) use self::work::{Histogram as WorkHistogram, Work};
 
-use self::family::{Audience, Description, Kind, LabelValue, Labels, Snapshot};
+use self::family::{Audience, Description, Kind, Labels, Snapshot};
 use self::own::Own;
 use self::process::Process;
 use self::runtime::Runtimes;
@@ -60,6 +66,7 @@ pub(crate) struct Metrics {
     pub(crate) client: HttpClientMetrics,
     exemplars: ExemplarFilter,
     own: Own,
+    pub(crate) work: Work,
     process: Process,
     runtimes: Runtimes,
     registry: prometheus::Registry,
@@ -86,6 +93,7 @@ impl Metrics {
             client: HttpClientMetrics::new(),
             exemplars,
             own: Own::new(exemplars),
+            work: Work::default(),
             process: Process::default(),
             runtimes: Runtimes::default(),
             registry: prometheus::Registry::new(),
@@ -135,6 +143,7 @@ impl Metrics {
         }
         self.server.gather(&mut all);
         self.client.gather(&mut all);
+        self.work.gather(&mut all);
         pipeline::gather(&mut all, reports);
         all.number(
             Description::new(

@@ -9,7 +9,7 @@ use crate::context::current::{self, Carried, Current};
 use crate::context::{self, Baggage, InCurrent, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::core::Core;
 use crate::metrics::Exemplar;
-use crate::sampling::Subject;
+use crate::sampling::{Decision, Subject};
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct SpanBuilder<'a> {
     kind: Kind,
     cause: Cause<'a>,
     begun: Option<Instant>,
+    begins_traces: bool,
     baggage: Option<Baggage>,
 }
 
@@ -43,6 +44,7 @@ impl<'a> SpanBuilder<'a> {
             kind: Kind::Internal,
             cause: Cause::Current,
             begun: None,
+            begins_traces: true,
             baggage: None,
         }
     }
@@ -84,6 +86,12 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
+    /// Where there is no trace, none begins: the span is then not recorded.
+    pub(crate) fn within_traces_only(mut self, only: bool) -> Self {
+        self.begins_traces = !only;
+        self
+    }
+
     /// Begins the span. Whether it is recorded is decided here; links and attributes of one that is
     /// not are never written.
     pub fn start(self) -> Span {
@@ -112,6 +120,10 @@ impl<'a> SpanBuilder<'a> {
             .map_or_else(TraceId::random, |parent| parent.trace_id);
         let decision = match &parent {
             Some(parent) if !remote => self.core.sample_within(parent, subject),
+            None if !self.begins_traces => Decision {
+                sampled: false,
+                tracestate: None,
+            },
             parent => self.core.sample(trace_id, parent.as_ref(), subject),
         };
         let sampled = decision.sampled;
@@ -221,6 +233,14 @@ impl Span {
         self
     }
 
+    /// An attribute that is written once.
+    pub(crate) fn push<'v>(&mut self, key: &str, value: impl Into<AttributeValue<'v>>) {
+        if let Some(body) = &mut self.body {
+            body.attributes
+                .push(self.current.core.limits(), key, &value.into());
+        }
+    }
+
     /// Something happened just now.
     pub fn add_event<'v>(
         &mut self,
@@ -254,7 +274,7 @@ impl Span {
         self.link(to, true, attributes);
     }
 
-    fn link<'v>(
+    pub(crate) fn link<'v>(
         &mut self,
         to: &SpanContext,
         remote: bool,

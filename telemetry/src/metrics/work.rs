@@ -1,0 +1,233 @@
+//! Instruments of work beside HTTP, by the semantic conventions for databases.
+//!
+//! Labels are what the code declares, and words from bounded tables.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use super::exemplar::Exemplar;
+use super::family::{Data, Description, Distribution, Kind, LabelValue, Labels, Snapshot};
+use super::labels::OTHER;
+use super::pools::Pools;
+use super::shards::{Shards, Tally};
+use crate::sync::lock;
+
+/// Upper bounds in seconds that the conventions advise for `db.client.operation.duration`.
+const DATABASE_BOUNDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+/// Different words in one table, beside [`OTHER`].
+const MAX_WORDS: usize = 100;
+
+/// Every instrument of work beside HTTP.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) database: Histogram,
+    pub(crate) pools: Pools,
+    /// `error.type` and status codes, which others make up.
+    words: Mutex<HashSet<Arc<str>>>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        let seconds = |name, help, labels, bounds| Histogram {
+            instrument: Instrument {
+                name,
+                unit: "s",
+                help,
+                labels,
+            },
+            bounds,
+            series: Shards::new(),
+        };
+        Work {
+            database: seconds(
+                "db.client.operation.duration",
+                "Duration of database client operations.",
+                &[
+                    "db.system.name",
+                    "db.namespace",
+                    "db.operation.name",
+                    "db.collection.name",
+                    "db.query.summary",
+                    "server.address",
+                    "server.port",
+                    "db.response.status_code",
+                    "error.type",
+                ],
+                &DATABASE_BOUNDS,
+            ),
+            pools: Pools::new(|name, help, labels| seconds(name, help, labels, &DATABASE_BOUNDS)),
+            words: Mutex::default(),
+        }
+    }
+}
+
+impl Work {
+    /// A word that was not declared as a label's value. There are only so many of them.
+    pub(crate) fn word(&self, word: Option<&str>) -> LabelValue {
+        let Some(word) = word else {
+            return "".into();
+        };
+        let mut words = lock(&self.words);
+        if let Some(known) = words.get(word) {
+            return Arc::clone(known).into();
+        }
+        if words.len() >= MAX_WORDS {
+            return OTHER.into();
+        }
+        let new: Arc<str> = word.into();
+        words.insert(Arc::clone(&new));
+        new.into()
+    }
+
+    pub(super) fn gather(&self, all: &mut Snapshot) {
+        self.database.gather(all);
+        self.pools.gather(all);
+    }
+}
+
+#[derive(Debug)]
+struct Instrument {
+    name: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+}
+
+impl Instrument {
+    fn description(&self, kind: Kind) -> Description {
+        Description::new(kind, self.name, self.unit, self.help)
+    }
+
+    fn labels(&self, values: &[LabelValue]) -> Labels {
+        if values.is_empty() {
+            return Labels::none().with("otel.metric.overflow", "true");
+        }
+        let pairs = self.labels.iter().zip(values);
+        pairs.fold(Labels::none(), |labels, (name, value)| {
+            labels.with(*name, value.clone())
+        })
+    }
+}
+
+/// How long something took, by labels.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    instrument: Instrument,
+    bounds: &'static [f64],
+    series: Shards<Durations>,
+}
+
+impl Histogram {
+    /// Counts one duration; the labels' values are in the order of the instrument's names, and an
+    /// empty one is the same as none. `exemplar` is of the sampled span.
+    pub(crate) fn record(&self, labels: &[LabelValue], seconds: f64, exemplar: Option<Exemplar>) {
+        let empty = || Durations::new(self.bounds.len() + 1);
+        let bucket = self.bounds.iter().take_while(|bound| **bound < seconds);
+        let bucket = bucket.count();
+        self.series.change(labels, empty, |series| {
+            series.counts[bucket] += 1;
+            series.sum += seconds;
+            if exemplar.is_some() {
+                series.exemplars[bucket] = exemplar;
+            }
+        });
+    }
+
+    pub(super) fn gather(&self, all: &mut Snapshot) {
+        let series = self.series.sum();
+        if series.is_empty() {
+            return;
+        }
+        let Some(family) = all.family(self.instrument.description(Kind::Histogram)) else {
+            return;
+        };
+        for (values, durations) in series {
+            let exemplars = durations.exemplars.into_iter().enumerate();
+            let distribution = Distribution {
+                bounds: self.bounds.into(),
+                counts: durations.counts,
+                sum: durations.sum,
+                exemplars: exemplars.filter_map(|(at, one)| Some((at, one?))).collect(),
+            };
+            family.point(
+                self.instrument.labels(&values),
+                Data::Distribution(distribution),
+            );
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Durations {
+    counts: Vec<u64>,
+    sum: f64,
+    exemplars: Vec<Option<Exemplar>>,
+}
+
+impl Durations {
+    fn new(buckets: usize) -> Durations {
+        Durations {
+            counts: vec![0; buckets],
+            sum: 0.0,
+            exemplars: vec![None; buckets],
+        }
+    }
+}
+
+impl Tally for Durations {
+    fn add(&mut self, other: &Durations) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum += other.sum;
+        for (kept, other) in self.exemplars.iter_mut().zip(&other.exemplars) {
+            let newer = |one: &Exemplar| kept.is_none_or(|kept| kept.at_nanos <= one.at_nanos);
+            if other.as_ref().is_some_and(newer) {
+                *kept = *other;
+            }
+        }
+    }
+}
+
+/// How many there were, by labels.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    instrument: Instrument,
+    series: Shards<u64>,
+}
+
+impl Counter {
+    pub(super) fn new(
+        name: &'static str,
+        unit: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+    ) -> Counter {
+        Counter {
+            instrument: Instrument {
+                name,
+                unit,
+                help,
+                labels,
+            },
+            series: Shards::new(),
+        }
+    }
+
+    pub(crate) fn add(&self, labels: &[LabelValue], count: u64) {
+        self.series.change(labels, || 0, |sum| *sum += count);
+    }
+
+    pub(super) fn gather(&self, all: &mut Snapshot) {
+        let series = self.series.sum();
+        if series.is_empty() {
+            return;
+        }
+        let Some(family) = all.family(self.instrument.description(Kind::Counter)) else {
+            return;
+        };
+        for (values, count) in series {
+            family.number(self.instrument.labels(&values), count);
+        }
+    }
+}

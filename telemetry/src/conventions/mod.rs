@@ -2,6 +2,7 @@
 //! [semantic conventions](https://opentelemetry.io/docs/specs/semconv/) 1.44.
 
 pub mod database;
+pub mod messaging;
 mod server;
 mod sql;
 
@@ -21,5 +22,13 @@ impl Telemetry {
     #[must_use]
     pub fn database(&self, system: database::System) -> database::Database {
         database::Database::new(self.core(), system)
+    }
+
+    /// A broker of messages, by its name in the
+    /// [convention's list](https://opentelemetry.io/docs/specs/semconv/registry/attributes/messaging/#messaging-system)
+    /// or its own in lower case: what is sent and worked on becomes spans and metrics.
+    #[must_use]
+    pub fn messaging(&self, system: &'static str) -> messaging::Messaging {
+        messaging::Messaging::new(self.core(), system)
     }
 }

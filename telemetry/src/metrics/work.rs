@@ -1,4 +1,4 @@
-//! Instruments of work beside HTTP, by the semantic conventions for databases.
+//! Instruments of work beside HTTP, by the semantic conventions for databases and messaging.
 //!
 //! Labels are what the code declares, and words from bounded tables.
 
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::exemplar::Exemplar;
 use super::family::{Data, Description, Distribution, Kind, LabelValue, Labels, Snapshot};
+use super::histogram::BOUNDS;
 use super::labels::OTHER;
 use super::pools::Pools;
 use super::shards::{Shards, Tally};
@@ -22,10 +23,26 @@ const MAX_WORDS: usize = 100;
 pub(crate) struct Work {
     pub(crate) database: Histogram,
     pub(crate) pools: Pools,
+    pub(crate) messaging: Histogram,
+    pub(crate) processing: Histogram,
+    pub(crate) queueing: Histogram,
+    pub(crate) sent: Counter,
+    pub(crate) consumed: Counter,
     /// `error.type` and status codes, which others make up.
     words: Mutex<HashSet<Arc<str>>>,
 }
 
+const MESSAGING: &[&str] = &[
+    "messaging.operation.name",
+    "messaging.operation.type",
+    "messaging.system",
+    "messaging.destination.name",
+    "messaging.destination.template",
+    "messaging.consumer.group.name",
+    "server.address",
+    "server.port",
+    "error.type",
+];
 impl Default for Work {
     fn default() -> Self {
         let seconds = |name, help, labels, bounds| Histogram {
@@ -36,6 +53,15 @@ impl Default for Work {
                 labels,
             },
             bounds,
+            series: Shards::new(),
+        };
+        let messages = |name, help| Counter {
+            instrument: Instrument {
+                name,
+                unit: "{message}",
+                help,
+                labels: MESSAGING,
+            },
             series: Shards::new(),
         };
         Work {
@@ -56,6 +82,32 @@ impl Default for Work {
                 &DATABASE_BOUNDS,
             ),
             pools: Pools::new(|name, help, labels| seconds(name, help, labels, &DATABASE_BOUNDS)),
+            messaging: seconds(
+                "messaging.client.operation.duration",
+                "Duration of messaging operation initiated by a producer or consumer client.",
+                MESSAGING,
+                &BOUNDS,
+            ),
+            processing: seconds(
+                "messaging.process.duration",
+                "Duration of processing operation.",
+                MESSAGING,
+                &BOUNDS,
+            ),
+            queueing: seconds(
+                "citywatch.messaging.queue.duration",
+                "Time from a message's sending to the beginning of its processing.",
+                MESSAGING,
+                &BOUNDS,
+            ),
+            sent: messages(
+                "messaging.client.sent.messages",
+                "Number of messages producer attempted to send to the broker.",
+            ),
+            consumed: messages(
+                "messaging.client.consumed.messages",
+                "Number of messages that were delivered to the application.",
+            ),
             words: Mutex::default(),
         }
     }
@@ -82,6 +134,11 @@ impl Work {
     pub(super) fn gather(&self, all: &mut Snapshot) {
         self.database.gather(all);
         self.pools.gather(all);
+        for histogram in [&self.messaging, &self.processing, &self.queueing] {
+            histogram.gather(all);
+        }
+        self.sent.gather(all);
+        self.consumed.gather(all);
     }
 }
 

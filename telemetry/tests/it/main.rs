@@ -12,6 +12,7 @@ mod exposition;
 mod instrument;
 mod logs;
 mod manual;
+mod messaging;
 mod metrics;
 mod otlp_api;
 mod outage;

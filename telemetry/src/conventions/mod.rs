@@ -3,6 +3,7 @@
 
 pub mod database;
 pub mod messaging;
+pub mod rpc;
 mod server;
 mod sql;
 
@@ -30,5 +31,11 @@ impl Telemetry {
     #[must_use]
     pub fn messaging(&self, system: &'static str) -> messaging::Messaging {
         messaging::Messaging::new(self.core(), system)
+    }
+
+    /// A system of remote procedure calls, which become spans and metrics on both sides.
+    #[must_use]
+    pub fn rpc(&self, system: rpc::System) -> rpc::Rpc {
+        rpc::Rpc::new(self.core(), system)
     }
 }

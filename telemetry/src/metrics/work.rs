@@ -1,4 +1,4 @@
-//! Instruments of work beside HTTP, by the semantic conventions for databases and messaging.
+//! Instruments of work beside HTTP, by the semantic conventions for databases, messaging and RPC.
 //!
 //! Labels are what the code declares, and words from bounded tables.
 
@@ -28,6 +28,8 @@ pub(crate) struct Work {
     pub(crate) queueing: Histogram,
     pub(crate) sent: Counter,
     pub(crate) consumed: Counter,
+    pub(crate) rpc_client: Histogram,
+    pub(crate) rpc_server: Histogram,
     /// `error.type` and status codes, which others make up.
     words: Mutex<HashSet<Arc<str>>>,
 }
@@ -43,6 +45,15 @@ const MESSAGING: &[&str] = &[
     "server.port",
     "error.type",
 ];
+const RPC: &[&str] = &[
+    "rpc.system.name",
+    "rpc.method",
+    "rpc.response.status_code",
+    "server.address",
+    "server.port",
+    "error.type",
+];
+
 impl Default for Work {
     fn default() -> Self {
         let seconds = |name, help, labels, bounds| Histogram {
@@ -108,6 +119,18 @@ impl Default for Work {
                 "messaging.client.consumed.messages",
                 "Number of messages that were delivered to the application.",
             ),
+            rpc_client: seconds(
+                "rpc.client.call.duration",
+                "Measures the duration of outbound remote procedure calls (RPC).",
+                RPC,
+                &BOUNDS,
+            ),
+            rpc_server: seconds(
+                "rpc.server.call.duration",
+                "Measures the duration of inbound remote procedure calls (RPC).",
+                RPC,
+                &BOUNDS,
+            ),
             words: Mutex::default(),
         }
     }
@@ -139,6 +162,8 @@ impl Work {
         }
         self.sent.gather(all);
         self.consumed.gather(all);
+        self.rpc_client.gather(all);
+        self.rpc_server.gather(all);
     }
 }
 

@@ -19,6 +19,7 @@ mod outage;
 mod own_metrics;
 mod proof;
 mod push;
+mod rpc;
 mod sampling;
 mod server;
 mod services;

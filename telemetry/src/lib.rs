@@ -51,7 +51,7 @@ mod wire;
 
 pub use child::{SpanLayer, layer};
 pub use context::{Baggage, SpanContext};
-pub use conventions::{database, messaging, rpc};
+pub use conventions::{database, feature_flag, messaging, rpc};
 pub use counts::{DropReason, ShutdownReport, SpanCounts};
 pub use export::{Exporter, OtlpError};
 pub use http::{ClientMiddleware, Edge, ServerLayer};

@@ -2,6 +2,7 @@
 //! [semantic conventions](https://opentelemetry.io/docs/specs/semconv/) 1.44.
 
 pub mod database;
+pub mod feature_flag;
 pub mod messaging;
 pub mod rpc;
 mod server;

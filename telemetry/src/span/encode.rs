@@ -1,7 +1,7 @@
 //! The fields of an OTLP
 //! [`Span`](https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto).
 
-use super::proto;
+use super::{aside, proto};
 use crate::context::current::Current;
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 use std::time::Duration;
@@ -59,6 +59,7 @@ pub(crate) fn opening(
         parent,
         span.flags,
     );
+    aside::finish(span.span_id, out);
     // The start is taken from the end, so that a correction of the clock never turns time around.
     let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     times(out, end.saturating_sub(nanos), end);

@@ -1,5 +1,6 @@
 //! Spans as OTLP protobuf bytes, written once and never decoded again on this side.
 
+pub(crate) mod aside;
 pub(crate) mod attributes;
 pub(crate) mod body;
 pub(crate) mod encode;

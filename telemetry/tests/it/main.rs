@@ -9,6 +9,7 @@ mod edge;
 mod environment;
 mod export;
 mod exposition;
+mod feature_flag;
 mod instrument;
 mod logs;
 mod manual;

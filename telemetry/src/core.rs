@@ -131,6 +131,7 @@ impl Core {
         let records = self.records.iter().map(|records| records.report());
         std::iter::once(self.spool.report())
             .chain(records)
+            .chain(self.metrics.report())
             .collect()
     }
 

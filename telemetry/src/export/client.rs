@@ -114,6 +114,8 @@ pub(crate) struct Client {
     grpc: Option<grpc::Connection>,
     breaker: Breaker,
     journal: Arc<Journal>,
+    /// Of the last answer.
+    status: Option<Status>,
     /// Of the attempt before, if it failed.
     error: Option<ErrorType>,
     /// When a refusal was logged last: a collector that refuses everything is not worth a line
@@ -137,6 +139,7 @@ impl Client {
             http: None,
             grpc: None,
             breaker: Breaker::new(),
+            status: None,
             error: None,
             refused: None,
         })
@@ -160,7 +163,7 @@ impl Client {
         self.otlp.timeout
     }
 
-    pub(super) fn journal(&self) -> &Arc<Journal> {
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
 
@@ -185,9 +188,25 @@ impl Client {
         }
         let body = self.pack(request.to_vec());
         let attempt = self.attempt(body, now + self.otlp.timeout).await;
-        self.journal
-            .record(now.elapsed(), attempt.status, attempt.error);
         attempt.delivered
+    }
+
+    /// An export of so many items begins, however many times it has to be sent.
+    pub(crate) fn begin(&self, items: u64) -> Instant {
+        self.journal.tally().begin(items);
+        Instant::now()
+    }
+
+    /// It is over: it was taken or refused, or there is no time left.
+    pub(crate) fn end(&self, begun: Instant, delivered: Option<&Delivered>) {
+        let (lost, error) = match delivered {
+            Some(Delivered::Taken { rejected: 0 }) => (0, None),
+            Some(Delivered::Taken { rejected }) => (*rejected, self.last_error()),
+            _ => (u64::MAX, self.last_error().or(Some("timeout".into()))),
+        };
+        let status = self.status.filter(|_| delivered.is_some());
+        self.journal.record(begun.elapsed(), status, error.clone());
+        self.journal.tally().end(error.unwrap_or_default(), lost);
     }
 
     /// The request as it travels.
@@ -232,6 +251,7 @@ impl Client {
             }
         };
         self.book(&delivered, &reason);
+        self.status = status;
         self.error.clone_from(&error);
         Attempt {
             delivered,

@@ -2,12 +2,14 @@
 
 use super::breaker::State;
 use super::client::Status;
+use super::report::Report;
 use super::signal::Signal;
+use super::tally::Tally;
 use crate::settings::Protocol;
 use crate::sync::lock;
 use std::borrow::Cow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// A low-cardinality cause, as `error.type` has it.
@@ -28,6 +30,8 @@ pub(crate) struct Journal {
     pub(crate) server: (String, u16),
     state: AtomicU8,
     operations: Mutex<Vec<Operations>>,
+    /// Of items that have no ledger.
+    tally: Mutex<Tally>,
 }
 
 /// Export operations that ended the same way.
@@ -49,6 +53,7 @@ impl Journal {
             server,
             state: AtomicU8::new(State::Closed as u8),
             operations: Mutex::default(),
+            tally: Mutex::default(),
         }
     }
 
@@ -86,6 +91,20 @@ impl Journal {
         let bucket = BOUNDS.partition_point(|bound| *bound < seconds);
         all[index].buckets[bucket] += 1;
         all[index].sum += seconds;
+    }
+
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        lock(&self.tally)
+    }
+
+    /// The account of an exporter whose items have no ledger.
+    pub(crate) fn report(self: &Arc<Self>, signal: Signal) -> Report {
+        Report {
+            signal,
+            queue: None,
+            tally: self.tally().clone(),
+            journal: Some(Arc::clone(self)),
+        }
     }
 
     pub(crate) fn operations(&self) -> Vec<Operations> {

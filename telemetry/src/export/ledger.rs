@@ -3,6 +3,7 @@
 
 use super::buffers::CHUNK;
 use super::journal::ErrorType;
+use super::tally::Tally;
 use crate::counts::{DropReason, SpanCounts};
 use crate::settings::Queue;
 use std::collections::VecDeque;
@@ -13,8 +14,6 @@ pub(super) const CHUNK_CAPACITY: usize = CHUNK + 4 * 1024;
 const SPARE: usize = 16;
 /// A larger buffer is given back to the allocator instead.
 const SPARE_BYTES: usize = 2 * CHUNK_CAPACITY;
-/// A collector cannot make more series of failures than this.
-const MAX_FAILURES: usize = 64;
 /// OTLP receivers commonly refuse more than 4 MiB.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
@@ -47,12 +46,7 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flow {
     pub(crate) counts: SpanCounts,
-    /// Handed to the exporter so far.
-    pub(crate) submitted: u64,
-    /// Of these, in the request that is under way.
-    pub(crate) in_flight: u64,
-    /// Of these, lost, and why.
-    pub(crate) failed: Vec<(ErrorType, u64)>,
+    pub(crate) tally: Tally,
     pub(crate) limits: Queue,
 }
 
@@ -65,7 +59,7 @@ impl Flow {
             DropReason::Rejected | DropReason::RetriesExhausted => 0,
             // The rest of it was in the request that was under way.
             DropReason::Shutdown => {
-                let failed: u64 = self.failed.iter().map(|(_, spans)| spans).sum();
+                let failed: u64 = self.tally.failed.iter().map(|(_, spans)| spans).sum();
                 let elsewhere = failed
                     - self.counts.dropped_for(DropReason::Rejected)
                     - self.counts.dropped_for(DropReason::RetriesExhausted);
@@ -76,7 +70,7 @@ impl Flow {
 
     /// Not handed to the exporter yet.
     pub(crate) fn waiting(&self) -> u64 {
-        self.counts.queued - self.in_flight
+        self.counts.queued - self.tally.in_flight
     }
 }
 
@@ -87,11 +81,9 @@ pub(super) struct Ledger {
     queued_bytes: usize,
     queued_spans: u64,
     in_flight: Option<InFlight>,
-    submitted: u64,
-    exported: u64,
+    /// Of the exporter.
+    tally: Tally,
     dropped: [u64; DropReason::ALL.len()],
-    /// What of it the exporter lost.
-    failed: Vec<(ErrorType, u64)>,
     /// Produced by threads that have ended.
     retired: u64,
     /// Threads with a buffer.
@@ -107,10 +99,8 @@ impl Ledger {
             queued_bytes: 0,
             queued_spans: 0,
             in_flight: None,
-            submitted: 0,
-            exported: 0,
+            tally: Tally::default(),
             dropped: [0; DropReason::ALL.len()],
-            failed: Vec::new(),
             retired: 0,
             threads: 0,
             spare: Vec::with_capacity(SPARE),
@@ -171,7 +161,7 @@ impl Ledger {
         }
         self.queued_bytes -= memory;
         self.queued_spans -= spans;
-        self.submitted += spans;
+        self.tally.begin(spans);
         self.in_flight = Some(InFlight { bytes, spans });
         Some(self.queue.drain(..count).collect())
     }
@@ -193,28 +183,19 @@ impl Ledger {
         let Some(in_flight) = self.in_flight.take() else {
             return;
         };
-        match outcome {
+        let (reason, error, lost) = match outcome {
             Outcome::Exported { rejected } => {
-                let rejected = rejected.min(in_flight.spans);
-                self.exported += in_flight.spans - rejected;
-                self.fail(DropReason::Rejected, "rejected".into(), rejected);
+                let reason = DropReason::Rejected;
+                (
+                    reason,
+                    reason.as_str().into(),
+                    rejected.min(in_flight.spans),
+                )
             }
-            Outcome::Dropped { reason, error } => self.fail(reason, error, in_flight.spans),
-        }
-    }
-
-    fn fail(&mut self, reason: DropReason, error: ErrorType, spans: u64) {
-        if spans == 0 {
-            return;
-        }
-        self.drop_spans(reason, spans);
-        let full = self.failed.len() >= MAX_FAILURES;
-        let known = self.failed.iter_mut().find(|(known, _)| *known == error);
-        match known {
-            Some((_, failed)) => *failed += spans,
-            None if !full => self.failed.push((error, spans)),
-            None => self.failed[MAX_FAILURES - 1].1 += spans,
-        }
+            Outcome::Dropped { reason, error } => (reason, error, in_flight.spans),
+        };
+        self.tally.end(error, lost);
+        self.drop_spans(reason, lost);
     }
 
     /// Books everything that still waits, or is under way, as lost in the shutdown. The queue is
@@ -250,14 +231,12 @@ impl Ledger {
         Flow {
             counts: SpanCounts {
                 produced: self.retired + produced,
-                exported: self.exported,
+                exported: self.tally.exported,
                 queued: held + spans,
                 queued_bytes: bytes as u64,
                 dropped: self.dropped,
             },
-            submitted: self.submitted,
-            in_flight: self.in_flight.unwrap_or_default().spans,
-            failed: self.failed.clone(),
+            tally: self.tally.clone(),
             limits: self.limits,
         }
     }
@@ -343,9 +322,9 @@ mod tests {
         }
         let mut sizes = Vec::new();
         while ledger.take().is_some() {
-            let before = ledger.exported;
+            let before = ledger.tally.exported;
             ledger.settle(Outcome::Exported { rejected: 0 });
-            sizes.push(ledger.exported - before);
+            sizes.push(ledger.tally.exported - before);
         }
         assert_eq!(sizes, [5, 1, 9]);
         assert_eq!(check(&ledger, 15).exported, 15);

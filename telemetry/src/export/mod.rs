@@ -29,6 +29,7 @@ pub(crate) mod signal;
 pub(crate) mod spool;
 mod status;
 mod sync;
+pub(crate) mod tally;
 #[cfg(feature = "tls")]
 mod tls;
 mod worker;

@@ -123,9 +123,11 @@ impl Spool {
     }
 
     pub(crate) fn report(&self) -> Report {
+        let flow = self.buffers.flow();
         Report {
             signal: self.signal,
-            flow: self.buffers.flow(),
+            tally: flow.tally.clone(),
+            queue: Some(flow),
             journal: self.journal.get().cloned(),
         }
     }

@@ -45,10 +45,12 @@ use self::family::{Audience, Description, Kind, Labels, Snapshot};
 use self::own::Own;
 use self::process::Process;
 use self::runtime::Runtimes;
+use crate::export::journal::Journal;
 use crate::export::report::Report;
+use crate::export::signal::Signal;
 use crate::log::LineWriter;
 use crate::settings::ExemplarFilter;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A rendered metrics page, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub(crate) struct Metrics {
     registry: prometheus::Registry,
     /// Labels of `target_info`.
     target: Labels,
+    /// What the push of metrics writes, if there is one.
+    push: OnceLock<Arc<Journal>>,
 }
 
 impl Metrics {
@@ -98,7 +102,19 @@ impl Metrics {
             runtimes: Runtimes::default(),
             registry: prometheus::Registry::new(),
             target,
+            push: OnceLock::new(),
         }
+    }
+
+    fn pushed_by(&self, journal: Arc<Journal>) {
+        // There is one push.
+        let _ = self.push.set(journal);
+    }
+
+    /// What the push of metrics says about itself.
+    pub(crate) fn report(&self) -> Option<Report> {
+        let journal = self.push.get()?;
+        Some(journal.report(Signal::Metrics))
     }
 
     /// Where everything that is not an HTTP duration is registered.

@@ -14,20 +14,20 @@ use std::sync::Arc;
 
 pub(super) fn gather(all: &mut Snapshot, reports: &[Report]) {
     for report in reports {
-        processor(all, report);
+        if let Some(flow) = &report.queue {
+            processor(all, report.signal, flow);
+        }
         exporter(all, report);
     }
     operations(all, reports);
     breakers(all, reports);
 }
 
-/// The part between an item's end and the exporter. Metrics have none: they are read, not queued.
-fn processor(all: &mut Snapshot, report: &Report) {
-    let Flow {
-        counts, submitted, ..
-    } = &report.flow;
-    let (noun, unit) = words(report.signal);
-    let kind = match report.signal {
+/// The part between an item's end and the exporter.
+fn processor(all: &mut Snapshot, signal: Signal, flow: &Flow) {
+    let Flow { counts, tally, .. } = flow;
+    let (noun, unit) = words(signal);
+    let kind = match signal {
         Signal::Traces => "batching_span_processor",
         Signal::Logs => "batching_log_processor",
         Signal::Metrics => return,
@@ -47,7 +47,7 @@ fn processor(all: &mut Snapshot, report: &Report) {
         unit,
         "Handed to the exporter, or lost before.",
     )) {
-        family.number(labels.clone(), *submitted);
+        family.number(labels.clone(), tally.submitted);
         for reason in [
             DropReason::QueueFull,
             DropReason::TooLarge,
@@ -58,7 +58,7 @@ fn processor(all: &mut Snapshot, report: &Report) {
                 other => other.as_str(),
             };
             let labels = labels.clone().with("error.type", error);
-            family.number(labels, report.flow.lost_before_export(reason));
+            family.number(labels, flow.lost_before_export(reason));
         }
     }
     let up_down = Kind::UpDownCounter;
@@ -68,9 +68,9 @@ fn processor(all: &mut Snapshot, report: &Report) {
         unit,
         "Waiting in a thread's buffer or in the queue.",
     )) {
-        family.number(labels.clone(), report.flow.waiting());
+        family.number(labels.clone(), flow.waiting());
     }
-    if let Some(max) = report.flow.limits.max_records
+    if let Some(max) = flow.limits.max_records
         && let Some(family) = all.family(describe(
             up_down,
             "queue.capacity",
@@ -89,7 +89,7 @@ fn processor(all: &mut Snapshot, report: &Report) {
         (
             "limit",
             "The most memory that may wait.",
-            report.flow.limits.max_bytes as u64,
+            flow.limits.max_bytes as u64,
         ),
     ] {
         let name = format!("citywatch.{noun}.queue.{name}");
@@ -110,15 +110,15 @@ fn exporter(all: &mut Snapshot, report: &Report) {
         "inflight",
         "Handed to the exporter, and neither taken nor lost yet.",
     )) {
-        family.number(labels.clone(), report.flow.in_flight);
+        family.number(labels.clone(), report.tally.in_flight);
     }
     if let Some(family) = all.family(describe(
         Kind::Counter,
         "exported",
         "Export is over: taken by the collector, or lost.",
     )) {
-        family.number(labels.clone(), report.flow.counts.exported);
-        let failed = &report.flow.failed;
+        family.number(labels.clone(), report.tally.exported);
+        let failed = &report.tally.failed;
         let rejected = DropReason::Rejected.as_str();
         if !failed.iter().any(|(error, _)| error == rejected) {
             family.number(labels.clone().with("error.type", rejected), 0_u64);
@@ -226,6 +226,7 @@ fn shared(text: &str) -> LabelValue {
 mod tests {
     use super::*;
     use crate::SpanCounts;
+    use crate::export::tally::Tally;
     use crate::metrics::text::{self, Format};
     use crate::settings::Queue;
 
@@ -244,15 +245,19 @@ mod tests {
                 queued_bytes: 900,
                 dropped,
             },
-            submitted: 20,
-            in_flight: 7,
-            failed: vec![("rejected".into(), 3), ("shutdown".into(), 4)],
+            tally: Tally {
+                submitted: 20,
+                in_flight: 7,
+                exported: 6,
+                failed: vec![("rejected".into(), 3), ("shutdown".into(), 4)],
+            },
             limits: Queue::default(),
         };
         let mut all = Snapshot::default();
         let report = Report {
             signal: Signal::Traces,
-            flow,
+            tally: flow.tally.clone(),
+            queue: Some(flow),
             journal: None,
         };
         gather(&mut all, &[report]);

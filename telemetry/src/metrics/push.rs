@@ -40,7 +40,7 @@ impl Push {
     /// If no thread can be started.
     pub(crate) fn spawn(
         core: &Arc<Core>,
-        exit: Exit,
+        mut exit: Exit,
         settings: &MetricsSettings,
         resource: Vec<u8>,
     ) -> io::Result<Push> {
@@ -49,6 +49,9 @@ impl Push {
             .enable_time()
             .build()?;
         let (asks, asked) = mpsc::channel(8);
+        if let Some(first) = exit.clients().first() {
+            core.metrics.pushed_by(Arc::clone(first.journal()));
+        }
         let pusher = Pusher {
             core: Arc::downgrade(core),
             exit,
@@ -155,7 +158,7 @@ impl Pusher {
             .subtract_from(&mut snapshot, temporality, times.now);
         let since = |family: &_| temporality.since(family);
         for request in otlp::requests(&self.envelope, &snapshot, since, times) {
-            if !self.send(&request.bytes, end, again).await {
+            if !self.send(&request, end, again).await {
                 return;
             }
             self.sent.arrived(&mut sending, request.points);
@@ -164,29 +167,37 @@ impl Pusher {
     }
 
     /// Whether the receiver is done with the request: it has it, or will never take it.
-    async fn send(&mut self, request: &[u8], end: Instant, again: bool) -> bool {
+    async fn send(&mut self, request: &otlp::Request, end: Instant, again: bool) -> bool {
         for client in self.exit.clients() {
-            if !send(client, request, end, again).await {
+            let begun = client.begin(request.points as u64);
+            let delivered = try_until(client, &request.bytes, end, again).await;
+            client.end(begun, delivered.as_ref());
+            if delivered.is_none() {
                 return false;
             }
         }
         // Last: what does not arrive is in the next push again.
-        self.exit.print(request)
+        self.exit.print(&request.bytes)
     }
 }
 
-/// Tries until the receiver has decided, or `end` has come.
-async fn send(client: &mut Client, request: &[u8], end: Instant, again: bool) -> bool {
+/// What the receiver has decided, if it did before `end`.
+async fn try_until(
+    client: &mut Client,
+    request: &[u8],
+    end: Instant,
+    again: bool,
+) -> Option<Delivered> {
     loop {
         let after = match timeout_at(end.into(), client.send(request)).await {
-            Ok(Delivered::Taken { .. } | Delivered::Refused) => return true,
             // The client itself knows how long it has to leave the receiver alone.
             Ok(Delivered::Retry { after }) => after.unwrap_or_default(),
-            Err(_) => return false,
+            Ok(decided) => return Some(decided),
+            Err(_) => return None,
         };
         let next = Instant::now() + after;
         if !again || next >= end {
-            return false;
+            return None;
         }
         sleep_until(next.into()).await;
     }

@@ -274,3 +274,40 @@ async fn a_receiver_that_never_answers_costs_no_more_than_the_deadline() {
     assert!(report.is_complete(), "{report}");
     assert!(report.elapsed < Duration::from_secs(3), "{report}");
 }
+
+#[tokio::test]
+async fn every_pushed_point_is_accounted_for() {
+    let (address, requests) = receiver().await;
+    let (telemetry, _collector) = service(&[
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+    ]);
+    call(&telemetry, "/orders/1").await;
+    telemetry.flush().await;
+    let mut points = 0;
+    for metric in pushes(&requests).concat() {
+        points += match metric.data.as_ref().unwrap() {
+            Data::Histogram(_) => histograms(&metric).len(),
+            Data::Summary(summary) => summary.data_points.len(),
+            _ => numbers(&metric).len(),
+        };
+    }
+    let page = page(&telemetry);
+    let value = |name: &str, labels: &[(&str, &str)]| page.one(name, labels).value;
+    let exported = page.named("otel_sdk_exporter_metric_data_point_exported_total");
+    let exported: f64 = exported.iter().map(|sample| sample.value).sum();
+    assert!(
+        (exported - points as f64).abs() < f64::EPSILON,
+        "{exported} of {points}"
+    );
+    assert!(value("otel_sdk_exporter_metric_data_point_inflight", &[]).abs() < f64::EPSILON);
+    let labels = [
+        ("otel_component_type", "otlp_http_metric_exporter"),
+        ("http_response_status_code", "200"),
+    ];
+    let pushed = value(
+        "otel_sdk_exporter_operation_duration_seconds_count",
+        &labels,
+    );
+    assert!((pushed - pushes(&requests).len() as f64).abs() < f64::EPSILON);
+}

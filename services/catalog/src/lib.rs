@@ -68,6 +68,7 @@ impl Service for Catalog {
         let settings = city.settings.load();
         let data_dir = city.common.load().data_dir.clone();
         let rows = sql::open(
+            &city.telemetry,
             &settings.store_url,
             &data_dir,
             &store::MIGRATIONS,

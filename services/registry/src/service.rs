@@ -66,12 +66,11 @@ impl app::Service for Registry {
 
     async fn start(city: City<Settings>) -> Result<Parts, StartError> {
         let settings = city.settings.load();
-        let data_dir = city.common.load().data_dir.clone();
         let keys = Keys {
             members: city.member_keys.clone(),
             services: city.service_keys.clone(),
         };
-        let store = open(&settings.store_url, &data_dir).await?;
+        let store = open(&city).await?;
         let documents = Documents::open(store, keys, city.settings.clone())
             .await
             .map_err(StartError::new)?;
@@ -105,9 +104,17 @@ impl app::Service for Registry {
     }
 }
 
-async fn open(url: &str, data_dir: &Path) -> Result<Store, StartError> {
+async fn open(city: &City<Settings>) -> Result<Store, StartError> {
     static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
-    let sql = stores::sql::open(url, data_dir, &MIGRATIONS, Durability::Full);
+    let url = &city.settings.load().store_url;
+    let data_dir = &city.common.load().data_dir;
+    let sql = stores::sql::open(
+        &city.telemetry,
+        url,
+        data_dir,
+        &MIGRATIONS,
+        Durability::Full,
+    );
     Ok(Store::new(sql.await.map_err(StartError::new)?))
 }
 

@@ -47,6 +47,7 @@ impl Service for Users {
         let settings = city.settings.load();
         let metrics = Metrics::register(city.telemetry.registry()).map_err(StartError::new)?;
         let sql = sql::open(
+            &city.telemetry,
             &settings.store_url,
             &city.common.load().data_dir,
             &sqlx::migrate!(),

@@ -43,6 +43,7 @@ impl Store {
 #[cfg(test)]
 pub(crate) mod testing {
     use stores::sql::{self, Durability};
+    use telemetry::{Exporter, Service, Telemetry};
     use tempfile::TempDir;
 
     use super::Store;
@@ -57,7 +58,13 @@ pub(crate) mod testing {
     /// One more replica's view of the store in this folder.
     pub(crate) async fn open(folder: &TempDir) -> Store {
         let migrations = sqlx::migrate!();
+        let telemetry = Telemetry::builder(Service::new("users", "0.0.0"))
+            .exporter(Exporter::None)
+            .without_subscriber()
+            .build()
+            .unwrap();
         let sql = sql::open(
+            &telemetry,
             "sqlite:users.db",
             folder.path(),
             &migrations,

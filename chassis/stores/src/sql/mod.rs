@@ -9,14 +9,14 @@
 //! - Migrations only go forward. A migration that was applied never changes, and a program older
 //!   than the schema refuses to open the store.
 //!
-//! Every statement goes through [`Sql::run`]: it makes the statement a child span of the request
-//! and turns a violated constraint into its name.
+//! Every statement goes through [`Sql::run`]: it makes the statement a child span of the request,
+//! counts it, and turns a violated constraint into its name.
 
+mod calls;
 mod constraint;
 mod error;
 mod open;
 mod schema;
-mod span;
 mod url;
 
 pub use constraint::{Constraint, ConstraintKind};
@@ -30,7 +30,9 @@ use std::sync::Arc;
 use sqlx::{Any, AnyConnection, AnyPool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use calls::Calls;
 use schema::Schema;
+use telemetry::database::System;
 
 /// The engine behind a [`Sql`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +43,11 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The engine's name as the OpenTelemetry attribute `db.system.name` has it.
+    /// The engine as telemetry calls it.
     #[must_use]
-    pub fn system_name(self) -> &'static str {
+    pub fn system(self) -> System {
         match self {
-            Self::Sqlite => "sqlite",
+            Self::Sqlite => System::SQLITE,
         }
     }
 
@@ -67,6 +69,7 @@ pub struct Sql {
     writers: Arc<Semaphore>,
     dialect: Dialect,
     schema: Arc<Schema>,
+    calls: Calls,
 }
 
 impl Sql {
@@ -82,7 +85,8 @@ impl Sql {
         self.dialect
     }
 
-    /// Awaits one statement as a child span named `{operation} {collection}`.
+    /// Awaits one statement as a child span named `{operation} {collection}`, and counts it in
+    /// `db.client.operation.duration`.
     ///
     /// `operation` is the SQL verb (`SELECT`) and `collection` the table. Outside a request there
     /// is no span: a background poll must not start a trace each time.
@@ -99,8 +103,7 @@ impl Sql {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let statement = span::in_span(self.dialect, operation, collection, statement);
-        match statement.await {
+        match self.calls.observe(operation, collection, statement).await {
             Ok(value) => Ok(value),
             Err(error) => Err(StoreError::of_statement(
                 error,

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions};
+use telemetry::Telemetry;
 use tokio::sync::Semaphore;
 
+use super::calls::Calls;
 use super::error::is_busy;
 use super::schema::Schema;
 use super::{Dialect, Sql, StoreError, url};
@@ -34,13 +36,15 @@ pub enum Durability {
 /// date. Several processes may open the same store at once: one migrates, the others wait.
 ///
 /// `sqlite:catalog.db` is a file in `data_dir`, `sqlite:/srv/catalog.db` a file of its own. A new
-/// file can be read by its owner alone.
+/// file can be read by its owner alone. Statements and connections are told to `telemetry`, under
+/// the file's name.
 ///
 /// # Errors
 /// [`StoreError::Url`] for an engine that is not supported, [`StoreError::Newer`] when a newer
 /// program made the schema, [`StoreError::Migrate`] when a migration failed or was changed after
 /// it was applied.
 pub async fn open(
+    telemetry: &Telemetry,
     store_url: &str,
     data_dir: &Path,
     migrator: &Migrator,
@@ -67,11 +71,14 @@ pub async fn open(
     let dialect = Dialect::Sqlite;
     migrate(&pool, dialect, migrator).await?;
     let schema = Schema::read(&pool).await?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let calls = Calls::new(telemetry, dialect, &name, &pool);
     Ok(Sql {
         pool,
         writers: Arc::new(Semaphore::new(1)),
         dialect,
         schema: Arc::new(schema),
+        calls,
     })
 }
 

@@ -2,4 +2,5 @@
 
 mod constraints;
 mod opening;
+mod telemetry;
 mod writing;

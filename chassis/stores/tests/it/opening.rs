@@ -4,12 +4,28 @@ use std::path::Path;
 use sqlx::Row;
 use sqlx::migrate::Migrator;
 use stores::sql::{Durability, Sql, StoreError, open};
+use telemetry::{Exporter, Service, Telemetry};
 
 pub(crate) static FIRST: Migrator = sqlx::migrate!("tests/it/migrations");
 pub(crate) static NEXT: Migrator = sqlx::migrate!("tests/it/migrations_next");
 
 pub(crate) async fn opened(folder: &Path, migrator: &Migrator) -> Result<Sql, StoreError> {
-    open("sqlite:test.db", folder, migrator, Durability::Normal).await
+    opened_for(&unwatched(), folder, migrator).await
+}
+
+pub(crate) async fn opened_for(
+    telemetry: &Telemetry,
+    folder: &Path,
+    migrator: &Migrator,
+) -> Result<Sql, StoreError> {
+    let url = "sqlite:test.db";
+    open(telemetry, url, folder, migrator, Durability::Normal).await
+}
+
+fn unwatched() -> Telemetry {
+    let builder = Telemetry::builder(Service::new("shop", "0.0.0"));
+    let builder = builder.exporter(Exporter::None).without_subscriber();
+    builder.build().unwrap()
 }
 
 async fn pragma(sql: &Sql, statement: &'static str) -> i64 {
@@ -42,7 +58,8 @@ async fn the_file_is_its_owners_alone() {
 async fn every_connection_is_set_up() {
     let folder = tempfile::tempdir().unwrap();
     for (durability, synchronous) in [(Durability::Normal, 1), (Durability::Full, 2)] {
-        let sql = open("sqlite:test.db", folder.path(), &FIRST, durability)
+        let url = "sqlite:test.db";
+        let sql = open(&unwatched(), url, folder.path(), &FIRST, durability)
             .await
             .unwrap();
         assert_eq!(pragma(&sql, "PRAGMA synchronous").await, synchronous);
@@ -85,7 +102,8 @@ async fn many_that_start_together_migrate_once() {
 
 #[tokio::test]
 async fn an_unknown_engine_is_named() {
-    let error = open("mysql://db/x", Path::new("/"), &FIRST, Durability::Full)
+    let (url, folder) = ("mysql://db/x", Path::new("/"));
+    let error = open(&unwatched(), url, folder, &FIRST, Durability::Full)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("\"mysql\""), "{error}");

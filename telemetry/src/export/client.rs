@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 
 /// What the collector said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,7 +179,7 @@ impl Client {
 
     /// Sends an encoded `Export…ServiceRequest` once, within the endpoint's timeout, unless the
     /// collector is to be left alone now.
-    pub(crate) async fn send(&mut self, request: &[u8]) -> Delivered {
+    async fn send(&mut self, request: &[u8]) -> Delivered {
         let now = Instant::now();
         let until = self.pause().map(|pause| pause.until(false));
         if let Some(until) = until.filter(|until| *until > now) {
@@ -207,6 +207,29 @@ impl Client {
         let status = self.status.filter(|_| delivered.is_some());
         self.journal.record(begun.elapsed(), status, error.clone());
         self.journal.tally().end(error.unwrap_or_default(), lost);
+    }
+
+    /// Sends an encoded `Export…ServiceRequest` until the collector has decided about it, or `end`
+    /// has come; if not `again`, only once. What was decided, if anything was.
+    pub(crate) async fn deliver(
+        &mut self,
+        request: &[u8],
+        end: Instant,
+        again: bool,
+    ) -> Option<Delivered> {
+        loop {
+            let after = match timeout_at(end.into(), self.send(request)).await {
+                // What the breaker asks for is waited for by the next attempt.
+                Ok(Delivered::Retry { after }) => after.unwrap_or_default(),
+                Ok(decided) => return Some(decided),
+                Err(_) => return None,
+            };
+            let next = Instant::now() + after;
+            if !again || next >= end {
+                return None;
+            }
+            sleep_until(next.into()).await;
+        }
     }
 
     /// The request as it travels.

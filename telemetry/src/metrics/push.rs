@@ -14,7 +14,6 @@ use super::family::{Data, Snapshot};
 use super::otlp::{self, Envelope, Times};
 use crate::clock;
 use crate::core::Core;
-use crate::export::client::{Client, Delivered};
 use crate::export::exit::Exit;
 use crate::settings::{MetricsSettings, Temporality};
 
@@ -170,7 +169,7 @@ impl Pusher {
     async fn send(&mut self, request: &otlp::Request, end: Instant, again: bool) -> bool {
         for client in self.exit.clients() {
             let begun = client.begin(request.points as u64);
-            let delivered = try_until(client, &request.bytes, end, again).await;
+            let delivered = client.deliver(&request.bytes, end, again).await;
             client.end(begun, delivered.as_ref());
             if delivered.is_none() {
                 return false;
@@ -178,28 +177,6 @@ impl Pusher {
         }
         // Last: what does not arrive is in the next push again.
         self.exit.print(&request.bytes)
-    }
-}
-
-/// What the receiver has decided, if it did before `end`.
-async fn try_until(
-    client: &mut Client,
-    request: &[u8],
-    end: Instant,
-    again: bool,
-) -> Option<Delivered> {
-    loop {
-        let after = match timeout_at(end.into(), client.send(request)).await {
-            // The client itself knows how long it has to leave the receiver alone.
-            Ok(Delivered::Retry { after }) => after.unwrap_or_default(),
-            Ok(decided) => return Some(decided),
-            Err(_) => return None,
-        };
-        let next = Instant::now() + after;
-        if !again || next >= end {
-            return None;
-        }
-        sleep_until(next.into()).await;
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::response::Builder;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::routing::post;
 use axum::serve::Listener;
@@ -164,7 +165,7 @@ impl Inner {
     }
 }
 
-fn unzip(packed: &[u8]) -> Vec<u8> {
+pub(crate) fn unzip(packed: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
     flate2::read::GzDecoder::new(packed)
         .read_to_end(&mut message)
@@ -234,27 +235,36 @@ async fn grpc(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
         Some(Say::Rejected(rejected)) => (0, rejected),
         Some(Say::RetryAfter(_)) | None => (0, 0),
     };
-    let mut answer = Response::builder().header("content-type", "application/grpc");
+    let answer = Response::builder();
     if status != 0 {
         // Trailers-only.
-        answer = answer
+        return answer
+            .header("content-type", "application/grpc")
             .header("grpc-status", status)
-            .header("grpc-message", "not now");
-        return answer.body(Body::empty()).unwrap();
+            .header("grpc-message", "not now")
+            .body(Body::empty())
+            .unwrap();
     }
+    inner.take(&headers, &unframe(&headers, &body));
+    frame(answer, &response(rejected))
+}
+
+/// The message of a gRPC request.
+pub(crate) fn unframe(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
     let len = u32::from_be_bytes(body[1..5].try_into().unwrap()) as usize;
     assert_eq!(body.len(), len + 5);
-    match body[0] {
-        0 => inner.take(&headers, &body[5..]),
-        _ => {
-            assert_eq!(headers["grpc-encoding"], "gzip");
-            inner.take(&headers, &unzip(&body[5..]));
-        }
+    if body[0] == 0 {
+        return body[5..].to_vec();
     }
-    let message = response(rejected);
+    assert_eq!(headers["grpc-encoding"], "gzip");
+    unzip(&body[5..])
+}
+
+/// A gRPC answer of success.
+pub(crate) fn frame(answer: Builder, message: &[u8]) -> Response<Body> {
     let mut data = vec![0];
     data.extend_from_slice(&(message.len() as u32).to_be_bytes());
-    data.extend_from_slice(&message);
+    data.extend_from_slice(message);
     let trailers = HeaderMap::from_iter([(
         HeaderName::from_static("grpc-status"),
         HeaderValue::from_static("0"),
@@ -264,6 +274,7 @@ async fn grpc(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) 
         Ok(Frame::trailers(trailers)),
     ];
     answer
+        .header("content-type", "application/grpc")
         .body(Body::new(StreamBody::new(stream::iter(frames))))
         .unwrap()
 }

@@ -1,10 +1,13 @@
 //! What is recorded through the OpenTelemetry APIs arrives at a real OTLP receiver.
 
+use crate::collector::{frame, unframe, unzip};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::Response;
 use axum::routing::post;
-use http::HeaderMap;
+use axum::serve::Listener;
+use http::{HeaderMap, HeaderValue};
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry::metrics::MeterProvider;
@@ -13,44 +16,68 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message;
-use std::io::Read;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use telemetry::{Service, Settings, Telemetry};
+use tokio::net::TcpListener;
 
+/// Signal, headers and message of each request.
 pub(crate) type Requests = Arc<Mutex<Vec<(String, HeaderMap, Vec<u8>)>>>;
 
-/// An OTLP/HTTP receiver; its address and what it got.
+/// An OTLP receiver for HTTP; its address and what it got.
 pub(crate) async fn receiver() -> (String, Requests) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    (address, receiver_behind(listener))
+}
+
+/// An OTLP receiver for every protocol.
+pub(crate) fn receiver_behind<L>(listener: L) -> Requests
+where
+    L: Listener<Addr: Debug>,
+{
     let requests = Requests::default();
-    let keep = |signal: &'static str| {
+    let http = |signal: &'static str| {
         post(
             move |State(requests): State<Requests>, headers: HeaderMap, body: Bytes| async move {
-                let mut bytes = body.to_vec();
-                if headers
-                    .get("content-encoding")
-                    .is_some_and(|encoding| encoding == "gzip")
-                {
-                    bytes.clear();
-                    flate2::read::GzDecoder::new(&body[..])
-                        .read_to_end(&mut bytes)
-                        .unwrap();
-                }
-                requests
-                    .lock()
-                    .unwrap()
-                    .push((signal.to_owned(), headers, bytes));
+                let packed = headers.get("content-encoding");
+                let message = match packed.is_some_and(|encoding| encoding == "gzip") {
+                    true => unzip(&body),
+                    false => body.to_vec(),
+                };
+                let mut requests = requests.lock().unwrap();
+                requests.push((signal.to_owned(), headers, message));
             },
         )
     };
+    let grpc = |signal: &'static str| {
+        post(
+            move |State(requests): State<Requests>, headers: HeaderMap, body: Bytes| async move {
+                assert_eq!(headers["content-type"], "application/grpc");
+                let message = unframe(&headers, &body);
+                let mut requests = requests.lock().unwrap();
+                requests.push((signal.to_owned(), headers, message));
+                frame(Response::builder(), &[])
+            },
+        )
+    };
+    let service = "/opentelemetry.proto.collector";
     let app = Router::new()
-        .route("/v1/metrics", keep("metrics"))
-        .route("/v1/logs", keep("logs"))
+        .route("/v1/metrics", http("metrics"))
+        .route("/v1/logs", http("logs"))
+        .route(
+            &format!("{service}.metrics.v1.MetricsService/Export"),
+            grpc("metrics"),
+        )
+        .route(
+            &format!("{service}.logs.v1.LogsService/Export"),
+            grpc("logs"),
+        )
         .with_state(Arc::clone(&requests));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (address, requests)
+    requests
 }
 
 fn telemetry(variables: &[(&str, &str)]) -> Telemetry {
@@ -68,39 +95,51 @@ fn telemetry(variables: &[(&str, &str)]) -> Telemetry {
         .unwrap()
 }
 
-pub(crate) fn of<M: Message + Default>(requests: &Requests, signal: &str) -> Vec<(HeaderMap, M)> {
+pub(crate) fn of<M>(requests: &Requests, signal: &str) -> Vec<(HeaderMap, M)>
+where
+    M: Message + Default + DeserializeOwned,
+{
     let requests = requests.lock().unwrap();
     let some = requests.iter().filter(|(name, ..)| name == signal);
-    some.map(|(_, headers, body)| (headers.clone(), M::decode(&body[..]).unwrap()))
-        .collect()
+    some.map(|(_, headers, body)| {
+        let message = match headers["content-type"] == "application/json" {
+            true => serde_json::from_slice(body).unwrap(),
+            false => M::decode(&body[..]).unwrap(),
+        };
+        (headers.clone(), message)
+    })
+    .collect()
 }
 
-#[tokio::test]
-async fn metrics_of_the_api_are_exported() {
-    let (address, requests) = receiver().await;
-    let telemetry = telemetry(&[
+/// Records a counter and a log record through the APIs.
+pub(crate) async fn record_and_shut_down(variables: &[(&str, &str)]) {
+    let exporters = [
         ("OTEL_METRICS_EXPORTER", "otlp"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=shop"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
-    ]);
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+    ];
+    let telemetry = telemetry(&[variables, &exporters].concat());
     let meter = telemetry.meter_provider().meter("orders");
     let placed = meter.u64_counter("orders.placed").build();
     placed.add(2, &[KeyValue::new("currency", "KRW")]);
     placed.add(3, &[KeyValue::new("currency", "KRW")]);
+    let logger = telemetry.logger_provider().logger("orders");
+    let mut record = logger.create_log_record();
+    record.set_severity_number(Severity::Warn);
+    record.set_body(AnyValue::from("stock is low"));
+    logger.emit(record);
     telemetry.shutdown(Duration::from_secs(10)).await;
+}
 
-    let received: Vec<(HeaderMap, ExportMetricsServiceRequest)> = of(&requests, "metrics");
+/// The requests' headers, of metrics and logs.
+pub(crate) fn assert_recorded(requests: &Requests) -> [HeaderMap; 2] {
     // Our own metrics come as well, by themselves.
-    let placed = |request: &ExportMetricsServiceRequest| {
-        request.resource_metrics[0].scope_metrics[0].metrics[0].name == "orders.placed"
-    };
+    let received: Vec<(HeaderMap, ExportMetricsServiceRequest)> = of(requests, "metrics");
     let (headers, request) = received
-        .iter()
-        .rfind(|(_, request)| placed(request))
+        .into_iter()
+        .rfind(|(_, request)| {
+            request.resource_metrics[0].scope_metrics[0].metrics[0].name == "orders.placed"
+        })
         .expect("nothing arrived");
-    assert_eq!(headers["x-tenant"], "shop");
-    assert_eq!(headers["content-encoding"], "gzip");
     let resource = &request.resource_metrics[0];
     let attributes = &resource.resource.as_ref().unwrap().attributes;
     assert!(
@@ -113,28 +152,72 @@ async fn metrics_of_the_api_are_exported() {
         panic!("not a sum: {metric:?}")
     };
     assert_eq!(sum.data_points[0].value, Some(Value::AsInt(5)));
+    let received: Vec<(HeaderMap, ExportLogsServiceRequest)> = of(requests, "logs");
+    let record = &received[0].1.resource_logs[0].scope_logs[0].log_records[0];
+    assert_eq!(record.severity_number, 13);
+    [headers, received[0].0.clone()]
 }
 
 #[tokio::test]
-async fn logs_of_the_api_are_exported() {
+async fn what_the_apis_record_is_exported_by_every_protocol() {
+    for (protocol, kind) in [
+        ("http/protobuf", "application/x-protobuf"),
+        ("http/json", "application/json"),
+        ("grpc", "application/grpc"),
+    ] {
+        for compression in ["none", "gzip"] {
+            let (address, requests) = receiver().await;
+            record_and_shut_down(&[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                ("OTEL_EXPORTER_OTLP_COMPRESSION", compression),
+                ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=shop"),
+            ])
+            .await;
+            for headers in assert_recorded(&requests) {
+                assert_eq!(headers["content-type"], kind);
+                assert_eq!(headers["x-tenant"], "shop");
+                let encoding = match protocol {
+                    "grpc" => "grpc-encoding",
+                    _ => "content-encoding",
+                };
+                let packed = headers.get(encoding).map(HeaderValue::as_bytes);
+                assert_eq!(packed, (compression == "gzip").then_some(&b"gzip"[..]));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_alone_are_exported_to_those_who_want_changes() {
     let (address, requests) = receiver().await;
     let telemetry = telemetry(&[
-        ("OTEL_LOGS_EXPORTER", "otlp"),
-        (
-            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-            &format!("{address}/v1/logs"),
-        ),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
     ]);
-    let logger = telemetry.logger_provider().logger("orders");
-    let mut record = logger.create_log_record();
-    record.set_severity_number(Severity::Warn);
-    record.set_body(AnyValue::from("stock is low"));
-    logger.emit(record);
+    let meters = telemetry.meter_provider().clone();
+    let placed = meters.meter("orders").u64_counter("orders.placed").build();
+    for orders in [2, 3] {
+        placed.add(orders, &[]);
+        // Blocks on the SDK's thread, which waits for ours: not on the receiver's.
+        let meters = meters.clone();
+        let flushed = tokio::task::spawn_blocking(move || meters.force_flush());
+        flushed.await.unwrap().unwrap();
+    }
+    let received: Vec<(HeaderMap, ExportMetricsServiceRequest)> = of(&requests, "metrics");
+    let values = received.iter().map(|(_, request)| {
+        let metric = &request.resource_metrics[0].scope_metrics[0].metrics[0];
+        let Some(Data::Sum(sum)) = &metric.data else {
+            panic!("not a sum: {metric:?}")
+        };
+        sum.data_points[0].value.unwrap()
+    });
+    assert_eq!(
+        values.collect::<Vec<_>>(),
+        [Value::AsInt(2), Value::AsInt(3)]
+    );
     telemetry.shutdown(Duration::from_secs(10)).await;
-
-    let received: Vec<(HeaderMap, ExportLogsServiceRequest)> = of(&requests, "logs");
-    let record = &received[0].1.resource_logs[0].scope_logs[0].log_records[0];
-    assert_eq!(record.severity_number, 13);
 }
 
 #[tokio::test]
@@ -154,7 +237,7 @@ async fn without_an_endpoint_recording_is_free_and_shutdown_is_quick() {
 
 #[tokio::test]
 async fn a_receiver_that_never_answers_does_not_hold_up_the_shutdown() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", silent.local_addr().unwrap());
     let telemetry = telemetry(&[
         ("OTEL_METRICS_EXPORTER", "otlp"),

@@ -2,6 +2,7 @@
 
 use crate::collector::{Collector, settings};
 use crate::export::{build, span};
+use crate::otlp_api;
 use axum::http::{StatusCode, Uri};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -71,6 +72,10 @@ impl Authority {
 
 /// A collector behind TLS; with `callers`, only for clients whom that authority has signed.
 async fn collector(identity: &Signed, callers: Option<&Authority>) -> Collector {
+    Collector::start_behind(listener(identity, callers).await)
+}
+
+async fn listener(identity: &Signed, callers: Option<&Authority>) -> TlsListener {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -87,10 +92,10 @@ async fn collector(identity: &Signed, callers: Option<&Authority>) -> Collector 
     let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
     let mut config = builder.with_single_cert(chain, key).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Collector::start_behind(TlsListener {
+    TlsListener {
         listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         acceptor: Arc::new(config).into(),
-    })
+    }
 }
 
 struct TlsListener {
@@ -262,4 +267,24 @@ fn refused(settings: Settings) -> InitError {
         .without_subscriber()
         .build()
         .unwrap_err()
+}
+
+#[tokio::test]
+async fn what_the_opentelemetry_apis_record_travels_by_tls() {
+    let authority = Authority::new();
+    let identity = authority.sign("localhost");
+    for protocol in ["http/protobuf", "http/json", "grpc"] {
+        let listener = listener(&identity, None).await;
+        let port = listener.listener.local_addr().unwrap().port();
+        let requests = otlp_api::receiver_behind(listener);
+        let endpoint = format!("https://localhost:{port}");
+        let ca = authority.file("ca.pem");
+        otlp_api::record_and_shut_down(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", ca.to_str().unwrap()),
+        ])
+        .await;
+        otlp_api::assert_recorded(&requests);
+    }
 }

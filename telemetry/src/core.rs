@@ -4,7 +4,7 @@ use crate::context::{Propagators, SpanContext, TraceId};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
-use crate::http::semconv::Method;
+use crate::http::options::Options;
 use crate::log::records::Records;
 use crate::metrics::{Metrics, MetricsPage};
 use crate::sampling::{Beginning, Decision, Sampling, Subject};
@@ -25,17 +25,23 @@ pub(crate) struct Core {
     sampling: Sampling,
     propagators: Propagators,
     limits: Limits,
-    /// Of [`Method`].
-    known_methods: u16,
     /// False when nothing is exported; contexts travel all the same.
     recording: bool,
     /// How long the exporter may go on once nobody needs this any more.
     last_words: std::time::Duration,
     scope: Arc<[u8]>,
+    pub(crate) http: Options,
     pub(crate) heads: Heads,
     pub(crate) spool: Arc<Spool>,
     pub(crate) metrics: Metrics,
     /// Where log records go, if they leave by OTLP.
+    pub(crate) records: Option<Arc<Records>>,
+}
+
+/// What becomes of each signal.
+pub(crate) struct Signals {
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) metrics: Metrics,
     pub(crate) records: Option<Arc<Records>>,
 }
 
@@ -45,21 +51,25 @@ impl Core {
         settings: &Settings,
         recording: bool,
         last_words: std::time::Duration,
-        spool: Arc<Spool>,
-        metrics: Metrics,
-        records: Option<Arc<Records>>,
+        http: Options,
+        signals: Signals,
     ) -> Core {
+        let Signals {
+            spool,
+            metrics,
+            records,
+        } = signals;
         let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
         Core {
             service,
             sampling: Sampling::new(&settings.sampler),
             propagators: settings.propagators,
             limits: settings.limits,
-            known_methods: Method::set(settings.known_methods.as_deref()),
             recording,
             last_words,
             scope,
-            heads: Heads::default(),
+            heads: Heads::new(&http.methods),
+            http,
             spool,
             metrics,
             records,
@@ -81,11 +91,6 @@ impl Core {
     /// Our own instrumentation scope, as field 1 of `ScopeSpans` and `ScopeMetrics`.
     pub(crate) fn scope(&self) -> Arc<[u8]> {
         Arc::clone(&self.scope)
-    }
-
-    /// The method, if it is one of those that are recorded by name.
-    pub(crate) fn method(&self, method: &http::Method) -> Method {
-        Method::of(method).within(self.known_methods)
     }
 
     pub(crate) fn is_recording(&self) -> bool {

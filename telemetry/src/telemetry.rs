@@ -3,7 +3,7 @@
 use crate::child::{self, SpanLayer};
 use crate::context::current::{self, Current};
 use crate::context::{InCurrent, SpanId, TraceFlags, TraceId};
-use crate::core::{Core, SCHEMA_URL};
+use crate::core::{Core, SCHEMA_URL, Signals};
 use crate::counts::{ShutdownReport, SpanCounts};
 use crate::export::client::Client;
 use crate::export::collector::Deliveries;
@@ -11,7 +11,8 @@ use crate::export::exit::Exit;
 use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::export::{self, Exporter, OtlpError};
-use crate::http::{ClientMiddleware, Edge, ServerLayer};
+use crate::http::options::Options;
+use crate::http::{ClientMiddleware, Edge, OptionsError, ServerLayer};
 use crate::log::records::Records;
 use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Counter, Histogram, Instrument, InstrumentError, Metrics, MetricsPage, Push};
@@ -65,6 +66,9 @@ pub enum InitError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A choice about HTTP cannot be.
+    #[error(transparent)]
+    Http(#[from] OptionsError),
     /// The exporter's thread could not be started.
     #[error("the exporter cannot start: {0}")]
     Exporter(#[source] std::io::Error),
@@ -145,8 +149,8 @@ impl Builder {
     /// Starts the exporter and installs the subscriber.
     ///
     /// # Errors
-    /// If the log filter is not understood, something else has installed a subscriber, an endpoint
-    /// cannot be used, or no thread can be started.
+    /// If the log filter or a choice about HTTP is not understood, something else has installed a
+    /// subscriber, an endpoint cannot be used, or no thread can be started.
     pub fn build(self) -> Result<Telemetry, InitError> {
         let Builder {
             service,
@@ -156,6 +160,7 @@ impl Builder {
         } = self;
         let service = service.named_by(&settings);
         let attributes = service.attributes(&settings);
+        let http = Options::new(&settings)?;
         let traces = match &exporter {
             None => exit(&settings, Signal::Traces)?,
             Some(Exporter::Otlp(otlp)) => {
@@ -197,15 +202,13 @@ impl Builder {
         if let (Some(log), Some(records)) = (&log, &records) {
             log.export_to(service.name(), records);
         }
-        let core = Arc::new(Core::new(
-            service,
-            &settings,
-            recording,
-            last_words,
+        let signals = Signals {
             spool,
-            Metrics::new(&attributes, settings.metrics.exemplar_filter),
+            metrics: Metrics::new(&attributes, settings.metrics.exemplar_filter, &http),
             records,
-        ));
+        };
+        let core = Core::new(service, &settings, recording, last_words, http, signals);
+        let core = Arc::new(core);
         let push = metrics
             .map(|exit| Push::spawn(&core, exit, &settings.metrics, resource))
             .transpose()

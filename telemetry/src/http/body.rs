@@ -37,6 +37,7 @@ pin_project! {
             if !complete {
                 span.set_error(if std::thread::panicking() { "panic" } else { "cancelled" });
             }
+            span.response_body(*this.sent);
             span.finish();
         }
     }
@@ -83,7 +84,8 @@ impl<B: Body> Body for TrackedBody<B> {
                 true
             }
         };
-        if ended && let Some(span) = this.span.take() {
+        if ended && let Some(mut span) = this.span.take() {
+            span.response_body(*this.sent);
             span.finish();
         }
         Poll::Ready(frame)

@@ -1,15 +1,19 @@
 //! The span of a request that goes out.
 
-use super::semconv::{self, Method};
+use super::methods::Method;
+use super::semconv::{self, Version};
+use super::sizes;
 use super::url;
 use crate::clock;
 use crate::context::SpanContext;
 use crate::context::current::Current;
-use crate::metrics::{ClientLabels, Exemplar};
+use crate::core::Core;
+use crate::metrics::{BodySizes, ClientLabels, Exemplar, Finished};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Kind, Parent};
-use crate::span::limits::Limits;
+use crate::span::pool;
 use http::{HeaderMap, StatusCode, Uri};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// A request as it goes out.
@@ -29,6 +33,9 @@ pub struct ClientRequest<'a> {
 
 /// The span of a request that goes out, and its metrics. Dropped unfinished it counts as
 /// cancelled.
+///
+/// It is to end when the head of the answer is there: how long the caller takes to read the body
+/// says nothing about the callee.
 #[derive(Debug)]
 pub struct ClientSpan {
     current: Current,
@@ -39,6 +46,9 @@ pub struct ClientSpan {
     port: u16,
     /// With the name; `None` when nothing is recorded.
     attributes: Option<Attributes>,
+    /// Of the answer.
+    version: Option<Version>,
+    sizes: BodySizes,
     outcome: Option<Result<StatusCode, &'static str>>,
 }
 
@@ -50,10 +60,10 @@ impl ClientSpan {
         request: &ClientRequest<'_>,
         template: Option<&str>,
     ) -> ClientSpan {
-        let method = current.core.method(request.method);
+        let method = current.core.http.methods.of(request.method);
         let attributes = current.is_recording().then(|| {
             let mut out = Attributes::take();
-            describe(&mut out, current.core.limits(), request, method, template);
+            describe(&mut out, &current.core, request, method, template);
             out
         });
         ClientSpan {
@@ -64,6 +74,8 @@ impl ClientSpan {
             address: request.server_address.into(),
             port: request.server_port,
             attributes,
+            version: None,
+            sizes: BodySizes::default(),
             outcome: None,
         }
     }
@@ -91,6 +103,51 @@ impl ClientSpan {
         }
     }
 
+    /// The headers that go out: those are recorded that
+    /// [`Settings::capture_request_headers`](crate::Settings::capture_request_headers) names.
+    pub fn request_headers(&mut self, headers: &HeaderMap) {
+        let core = &self.current.core;
+        if let Some(out) = &mut self.attributes {
+            let named = &core.http.request_headers;
+            named.record(out, core.limits(), headers);
+        }
+    }
+
+    /// The protocol's version and the headers of the answer, of which those are recorded that
+    /// [`Settings::capture_response_headers`](crate::Settings::capture_response_headers) names.
+    pub fn response(&mut self, version: http::Version, headers: &HeaderMap) {
+        let version = Version::of(version);
+        self.version = Some(version);
+        let core = &self.current.core;
+        if let Some(out) = &mut self.attributes {
+            out.push(core.limits(), "network.protocol.version", version.as_str());
+            let named = &core.http.response_headers;
+            named.record(out, core.limits(), headers);
+        }
+    }
+
+    /// The other end of the connection.
+    pub fn peer(&mut self, peer: SocketAddr) {
+        let limits = self.current.core.limits();
+        if let Some(out) = &mut self.attributes {
+            let mut address = pool::Text::default();
+            address.write(peer.ip());
+            out.push(limits, "network.peer.address", address.as_str());
+            out.push(limits, "network.peer.port", i64::from(peer.port()));
+        }
+    }
+
+    /// The request's body has so many bytes. Unless
+    /// [`Settings::body_sizes`](crate::Settings::body_sizes) asks for it, nothing happens.
+    pub fn request_body(&mut self, bytes: u64) {
+        self.sizes.request = Some(bytes);
+    }
+
+    /// The answer's body has so many bytes; as [`request_body`](Self::request_body).
+    pub fn response_body(&mut self, bytes: u64) {
+        self.sizes.response = Some(bytes);
+    }
+
     /// Ends the span with the answer's status, or what went wrong in a word from a closed set
     /// (`error.type`).
     pub fn finish(mut self, outcome: Result<StatusCode, &'static str>) {
@@ -113,6 +170,7 @@ impl ClientSpan {
             server_address: &self.address,
             server_port: self.port,
             status,
+            version: self.version,
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
@@ -125,8 +183,13 @@ impl ClientSpan {
             value: seconds,
             at_nanos: end,
         });
-        let metrics = &core.metrics.client;
-        metrics.record(&labels, seconds, exemplar.as_ref());
+        let sizes = core.http.body_sizes.then_some(&self.sizes);
+        let finished = Finished {
+            seconds,
+            exemplar: exemplar.as_ref(),
+            sizes,
+        };
+        core.metrics.client.record(&labels, finished);
         let Some(mut attributes) = self.attributes.take() else {
             return;
         };
@@ -136,6 +199,9 @@ impl ClientSpan {
         }
         if let Some(error) = error {
             attributes.push(core.limits(), "error.type", error);
+        }
+        if let Some(sizes) = sizes {
+            sizes::describe(&mut attributes, core.limits(), sizes);
         }
         core.record(|out| {
             encode::opening(out, &self.current, self.parent, end, duration);
@@ -156,38 +222,27 @@ impl Drop for ClientSpan {
 
 fn describe(
     out: &mut Attributes,
-    limits: &Limits,
+    core: &Core,
     request: &ClientRequest<'_>,
     method: Method,
     template: Option<&str>,
 ) {
+    let (methods, limits) = (&core.http.methods, core.limits());
+    let name = methods.in_span_name(method);
     out.field(|out| match template {
-        Some(template) => encode::name(out, &format!("{} {template}", method.in_name())),
-        None => encode::name(out, method.in_name()),
+        Some(template) => encode::name(out, &format!("{name} {template}")),
+        None => encode::name(out, name),
     });
     let mut text = |key: &str, value: &str| out.push(limits, key, value);
-    text("http.request.method", method.as_str());
-    if method == Method::Other {
+    text("http.request.method", methods.name(method));
+    if method == Method::OTHER {
         text("http.request.method_original", request.method.as_str());
     }
     if let Some(template) = template {
         text("url.template", template);
     }
-    let path = request
-        .uri
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
-    let scheme = request.uri.scheme_str().unwrap_or("http");
-    let (host, port) = request
-        .uri
-        .authority()
-        .and_then(|authority| url::host_port(authority.as_str()))
-        .map_or(
-            (request.server_address, Some(request.server_port)),
-            |(host, port)| (host, port),
-        );
-    let port = port.unwrap_or(semconv::Scheme::of(scheme).port());
-    text("url.full", &url::full(scheme, host, port, path));
+    let full = url::full(request.uri, request.server_address, request.server_port);
+    text("url.full", &full);
     text("server.address", request.server_address);
     out.push(limits, "server.port", i64::from(request.server_port));
     if request.resend_count > 0 {

@@ -2,10 +2,12 @@
 
 use super::client::{ClientRequest, ClientSpan};
 use super::head::Head;
+use super::methods::Method;
 use super::origin::{self, Origin};
 use super::scan::Scan;
-use super::semconv::{Method, Scheme, Version};
+use super::semconv::{Scheme, Version};
 use super::server::{Form, ServerSpan};
+use super::sizes::Sizes;
 use super::url;
 use crate::context::current::{self, Carried, Current};
 use crate::context::{
@@ -119,7 +121,7 @@ impl Edge {
             .unwrap_or_else(|| Scheme::of(request.uri.scheme_str().unwrap_or(request.scheme)));
         let form = Form {
             head: self.core.head(request.route.unwrap_or_default()),
-            method: self.core.method(request.method),
+            method: self.core.http.methods.of(request.method),
             scheme,
             version: Version::of(request.version),
         };
@@ -127,12 +129,16 @@ impl Edge {
             let limits = self.core.limits();
             let mut out = Attributes::after(limits, Head::ATTRIBUTES);
             describe(&mut out, limits, request, &scan, &form, &origin, peer());
+            let headers = &self.core.http.request_headers;
+            headers.record(&mut out, limits, request.headers);
             if let Some(link) = &link {
                 out.field(|out| encode::link(out, link, true));
             }
             out
         });
-        ServerSpan::new(current, parent_span, form, attributes)
+        let sizes = self.core.http.body_sizes;
+        let sizes = sizes.then(|| Box::new(Sizes::of(request.headers)));
+        ServerSpan::new(current, parent_span, form, attributes, sizes)
     }
 
     /// What the caller's context is to this request.
@@ -266,7 +272,7 @@ fn describe(
     peer: Option<SocketAddr>,
 ) {
     let mut text = |key: &str, value: &str| out.push(limits, key, value);
-    if form.method == Method::Other {
+    if form.method == Method::OTHER {
         text("http.request.method_original", request.method.as_str());
     }
     text("url.path", request.uri.path());

@@ -1,6 +1,7 @@
 //! What all spans of one route have in common, found once.
 
-use super::semconv::{Method, Scheme, Version};
+use super::methods::{Method, Methods};
+use super::semconv::{Scheme, Version};
 use crate::metrics::{HttpServerMetrics, NameId};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Kind};
@@ -9,7 +10,7 @@ use crate::sync::lock;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Routes are declared by the service, so there are few; this only bounds a mistake.
 const MAX_ROUTES: usize = PAGES * PAGE;
@@ -26,7 +27,9 @@ pub(crate) struct Head {
     route: Box<str>,
     /// The route as the metrics' label.
     place: NameId,
-    encoded: [OnceLock<Box<Variants>>; Method::ALL.len()],
+    methods: Arc<Methods>,
+    /// One for each method.
+    encoded: Box<[OnceLock<Box<Variants>>]>,
 }
 
 /// Which head: small, so that a span under way shares nothing with other threads.
@@ -37,11 +40,12 @@ impl Head {
     /// Attributes that a head has, at most.
     pub(crate) const ATTRIBUTES: u32 = 4;
 
-    fn new(route: &str, place: NameId) -> Head {
+    fn new(route: &str, place: NameId, methods: &Arc<Methods>) -> Head {
         Head {
             route: route.into(),
             place,
-            encoded: [const { OnceLock::new() }; Method::ALL.len()],
+            methods: Arc::clone(methods),
+            encoded: (0..methods.len()).map(|_| OnceLock::new()).collect(),
         }
     }
 
@@ -62,7 +66,7 @@ impl Head {
         version: Version,
         limits: &Limits,
     ) -> &[u8] {
-        let variants = self.encoded[method as usize].get_or_init(Box::default);
+        let variants = self.encoded[usize::from(method.index())].get_or_init(Box::default);
         variants[scheme as usize * Version::ALL.len() + version as usize]
             .get_or_init(|| self.encode(method, scheme, version, limits))
     }
@@ -75,14 +79,16 @@ impl Head {
         limits: &Limits,
     ) -> Box<[u8]> {
         let mut out = Vec::new();
+        let name = self.methods.in_span_name(method);
         if self.route.is_empty() {
-            encode::name(&mut out, method.in_name());
+            encode::name(&mut out, name);
         } else {
-            encode::name(&mut out, &format!("{} {}", method.in_name(), self.route));
+            encode::name(&mut out, &format!("{name} {}", self.route));
         }
         encode::kind(&mut out, Kind::Server);
         let mut attributes = Attributes::take();
-        attributes.push(limits, "http.request.method", method.as_str());
+        let method = &**self.methods.name(method);
+        attributes.push(limits, "http.request.method", method);
         attributes.push(limits, "url.scheme", scheme.as_str());
         attributes.push(limits, "network.protocol.version", version.as_str());
         if !self.route.is_empty() {
@@ -100,20 +106,9 @@ pub(crate) struct Heads {
     id: u64,
     ids: Mutex<HashMap<Box<str>, HeadId>>,
     pages: [OnceLock<Box<[OnceLock<Head>; PAGE]>>; PAGES],
+    methods: Arc<Methods>,
     /// Shared by the routes that there is no room for.
     other: Head,
-}
-
-impl Default for Heads {
-    fn default() -> Heads {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Heads {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            ids: Mutex::default(),
-            pages: [const { OnceLock::new() }; PAGES],
-            other: Head::new("", NameId::NONE),
-        }
-    }
 }
 
 /// A head that this thread has used, found by the address of the router's own string.
@@ -128,6 +123,17 @@ thread_local! {
 }
 
 impl Heads {
+    pub(crate) fn new(methods: &Arc<Methods>) -> Heads {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Heads {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            ids: Mutex::default(),
+            pages: [const { OnceLock::new() }; PAGES],
+            other: Head::new("", NameId::NONE, methods),
+            methods: Arc::clone(methods),
+        }
+    }
+
     /// The head of a route; `metrics` name its series.
     pub(crate) fn find(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
         let address = (route.as_ptr().addr(), route.len());
@@ -174,7 +180,7 @@ impl Heads {
             return HeadId(u16::MAX);
         };
         let page = page.get_or_init(|| Box::new([const { OnceLock::new() }; PAGE]));
-        page[index % PAGE].get_or_init(|| Head::new(route, metrics.place(route)));
+        page[index % PAGE].get_or_init(|| Head::new(route, metrics.place(route), &self.methods));
         let id = HeadId(u16::try_from(index).unwrap_or(u16::MAX));
         ids.insert(route.into(), id);
         id
@@ -184,10 +190,19 @@ impl Heads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::options::Options;
+
+    fn heads() -> Heads {
+        Heads::new(&Arc::default())
+    }
+
+    fn metrics() -> HttpServerMetrics {
+        HttpServerMetrics::new(&Options::default())
+    }
 
     #[test]
     fn a_route_has_one_head() {
-        let (heads, metrics) = (Heads::default(), HttpServerMetrics::new());
+        let (heads, metrics) = (heads(), metrics());
         let route = "/a/{id}".to_owned();
         let first = heads.find(&route, &metrics);
         assert_eq!(first, heads.find(&route, &metrics));
@@ -198,8 +213,8 @@ mod tests {
 
     #[test]
     fn services_do_not_share_heads() {
-        let (one, two) = (Heads::default(), Heads::default());
-        let metrics = HttpServerMetrics::new();
+        let (one, two) = (heads(), heads());
+        let metrics = metrics();
         let route = "/a";
         one.find("/first", &metrics);
         assert_eq!(one.get(one.find(route, &metrics)).route(), route);
@@ -209,7 +224,7 @@ mod tests {
 
     #[test]
     fn routes_beyond_the_bound_share_one_head_without_a_name() {
-        let (heads, metrics) = (Heads::default(), HttpServerMetrics::new());
+        let (heads, metrics) = (heads(), metrics());
         for route in 0..MAX_ROUTES {
             heads.find(&format!("/{route}"), &metrics);
         }

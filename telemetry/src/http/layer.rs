@@ -3,10 +3,10 @@
 use super::body::TrackedBody;
 use super::edge::{Edge, ServerRequest, Trust};
 use super::server::ServerSpan;
-use axum::extract::{ConnectInfo, MatchedPath};
+use super::sizes::content_length;
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::routing::Route;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderName, Method, Request, Response, StatusCode};
+use http::{HeaderName, Method, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::any::TypeId;
@@ -82,9 +82,9 @@ pub struct ServerService<S> {
     layer: ServerLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for ServerService<S>
+impl<S, R> Service<Request> for ServerService<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + 'static,
+    S: Service<Request, Response = Response<R>> + 'static,
     R: Body,
 {
     type Response = Response<TrackedBody<R>>;
@@ -95,7 +95,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let extensions = request.extensions();
         let peer = || {
             extensions
@@ -114,6 +114,9 @@ where
         };
         let span = self.layer.edge.start_from(&request_in, peer);
         let head_only = *request.method() == Method::HEAD;
+        if let Some(counted) = span.counted() {
+            request = request.map(|body| counted.body(body));
+        }
         let inner = {
             // A route of axum's only makes a future; what else a service does belongs to the span.
             let does_nothing = TypeId::of::<S>() == TypeId::of::<Route>();
@@ -168,6 +171,7 @@ where
         let status = response.status();
         if let Some(span) = &mut span {
             span.status(status);
+            span.response_headers(response.headers());
             let names_trace = match this.answer {
                 Traceresponse::Sampled => span.is_recorded(),
                 Traceresponse::Always => true,
@@ -182,10 +186,8 @@ where
         let expected = if *this.head_only || has_no_body(status) {
             Some(0)
         } else {
-            response.body().size_hint().exact().or_else(|| {
-                let length = response.headers().get(CONTENT_LENGTH);
-                length.and_then(|length| length.to_str().ok()?.parse().ok())
-            })
+            let exact = response.body().size_hint().exact();
+            exact.or_else(|| content_length(response.headers()))
         };
         Poll::Ready(Ok(
             response.map(|body| TrackedBody::new(body, span, expected))

@@ -5,12 +5,24 @@ use super::edge::Edge;
 use crate::context::current;
 use async_trait::async_trait;
 use http::Extensions;
+use http_body::Body;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next};
 use std::io::ErrorKind;
 
 /// The link of a `reqwest_middleware` chain that makes a client span of each attempt, and sends
 /// the context along. Put it on after whatever retries.
+///
+/// A span ends when the head of the answer is there. Redirects that reqwest itself follows happen
+/// beneath the chain: they are one span, with the URL that was asked for first and the status that
+/// came last, as the
+/// [convention](https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span)
+/// has it where attempts cannot be seen. For a span of each, tell reqwest to follow none
+/// (`redirect::Policy::none`) and resend with [`ResendCount`].
+///
+/// What `error.type` can be, beside the status codes from 400 on: `connection_refused`,
+/// `connection_reset`, `timeout`, `connect`, `body`, `redirect`, `request`, `middleware` (a later
+/// link of the chain failed) and `cancelled` (the caller no longer waited).
 #[derive(Debug, Clone)]
 pub struct ClientMiddleware {
     edge: Edge,
@@ -39,15 +51,30 @@ impl Middleware for ClientMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let span = self.start(&request, extensions);
+        let mut span = self.start(&request, extensions);
         span.inject(request.headers_mut());
+        span.request_headers(request.headers());
+        let body = request.body();
+        let body = body.map_or(Some(0), |body| body.size_hint().exact());
+        if let Some(bytes) = body {
+            span.request_body(bytes);
+        }
         let current = span.current().clone();
         let otel = current.to_otel_child();
         let result = current::in_context(current, otel, next.run(request, extensions)).await;
-        span.finish(match &result {
-            Ok(response) => Ok(response.status()),
-            Err(error) => Err(error_type(error)),
-        });
+        match &result {
+            Ok(response) => {
+                span.response(response.version(), response.headers());
+                if let Some(peer) = response.remote_addr() {
+                    span.peer(peer);
+                }
+                if let Some(bytes) = response.content_length() {
+                    span.response_body(bytes);
+                }
+                span.finish(Ok(response.status()));
+            }
+            Err(error) => span.finish(Err(error_type(error))),
+        }
         result
     }
 }

@@ -3,15 +3,17 @@
 use super::client::{ClientRequest, ClientSpan};
 use super::edge::Edge;
 use super::head::HeadId;
-use super::semconv::{self, Method, Scheme, Version};
+use super::methods::Method;
+use super::semconv::{self, Scheme, Version};
+use super::sizes::{self, Counted, Sizes};
 use super::traceresponse;
 use crate::clock;
 use crate::context::current::{Current, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
-use crate::metrics::{Exemplar, ServerLabels};
+use crate::metrics::{Exemplar, Finished, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,6 +47,8 @@ struct State {
     form: Form,
     /// Encoded; `None` when nothing is recorded.
     attributes: Option<Attributes>,
+    /// `None` unless the service wants them.
+    sizes: Option<Box<Sizes>>,
     /// 0 until known.
     status: u16,
     error: Option<&'static str>,
@@ -71,6 +75,7 @@ impl ServerSpan {
         parent: Parent,
         form: Form,
         attributes: Option<Attributes>,
+        sizes: Option<Box<Sizes>>,
     ) -> ServerSpan {
         current.core.metrics.server.begin(form.method, form.scheme);
         let otel = current.to_otel();
@@ -80,6 +85,7 @@ impl ServerSpan {
             start: Instant::now(),
             form,
             attributes,
+            sizes,
             status: 0,
             error: None,
         };
@@ -142,6 +148,40 @@ impl ServerSpan {
         if let Some(out) = attributes {
             out.set(scoped.current().core.limits(), key, &value.into());
         }
+    }
+
+    /// The headers of the answer: those are recorded that
+    /// [`Settings::capture_response_headers`](crate::Settings::capture_response_headers) names.
+    pub fn response_headers(&mut self, headers: &HeaderMap) {
+        let State {
+            attributes, scoped, ..
+        } = self.state_mut();
+        let core = &scoped.current().core;
+        if let Some(out) = attributes {
+            core.http
+                .response_headers
+                .record(out, core.limits(), headers);
+        }
+    }
+
+    /// So many bytes of the request's body came in. Unless
+    /// [`Settings::body_sizes`](crate::Settings::body_sizes) asks for it, nothing happens.
+    pub fn request_body(&mut self, bytes: u64) {
+        if let Some(sizes) = &mut self.state_mut().sizes {
+            sizes.request(bytes);
+        }
+    }
+
+    /// So many bytes of the answer's body went out; as [`request_body`](Self::request_body).
+    pub fn response_body(&mut self, bytes: u64) {
+        if let Some(sizes) = &mut self.state_mut().sizes {
+            sizes.response(bytes);
+        }
+    }
+
+    /// Where a request's body is counted as it comes in, if it has to be.
+    pub(super) fn counted(&self) -> Option<Counted> {
+        self.state().sizes.as_ref()?.counted()
     }
 
     /// The span is written down when it ends.
@@ -227,8 +267,13 @@ impl State {
             value: seconds,
             at_nanos: end,
         });
-        let metrics = &core.metrics.server;
-        metrics.record(&labels, seconds, exemplar.as_ref());
+        let sizes = self.sizes.as_deref().map(Sizes::measured);
+        let finished = Finished {
+            seconds,
+            exemplar: exemplar.as_ref(),
+            sizes: sizes.as_ref(),
+        };
+        core.metrics.server.record(&labels, finished);
         let Some(mut attributes) = self.attributes.take() else {
             return;
         };
@@ -238,6 +283,9 @@ impl State {
         }
         if let Some(error) = error {
             attributes.push(core.limits(), "error.type", error);
+        }
+        if let Some(sizes) = &sizes {
+            sizes::describe(&mut attributes, core.limits(), sizes);
         }
         core.record(|out| {
             encode::opening(out, current, self.parent, end, duration);

@@ -1,17 +1,23 @@
 //! URLs as attributes: without credentials, signatures or tokens.
 
+use super::semconv::Scheme;
+use http::Uri;
+use http::uri::Authority;
 use memchr::{memchr, memrchr};
 use std::borrow::Cow;
 
-/// Keys whose values are secrets: the list of the semantic conventions, and AWS's newer names.
+/// Keys whose values are secrets, case-sensitive: the list of the
+/// [semantic conventions](https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/), and
+/// the one key that a standard (RFC 6750, section 2.3) gives to a token, since the conventions also
+/// want scrubbed whatever can be identified as sensitive.
 const SECRET_KEYS: [&str; 8] = [
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
     "AWSAccessKeyId",
     "Signature",
     "sig",
     "X-Goog-Signature",
-    "X-Amz-Credential",
-    "X-Amz-Security-Token",
-    "X-Amz-Signature",
     "access_token",
 ];
 
@@ -80,15 +86,23 @@ fn port_number(digits: &str) -> Result<u16, ()> {
     number.and_then(|number| number.try_into().ok()).ok_or(())
 }
 
-/// `url.full`: credentials and secret values are left out.
-pub(super) fn full(scheme: &str, host: &str, port: u16, path_and_query: &str) -> String {
-    let (path, query) = match path_and_query.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (path_and_query, None),
-    };
-    let mut out = String::with_capacity(path_and_query.len() + host.len() + 16);
+/// `url.full` of a request to a server that the URL itself may leave open. Credentials and secret
+/// values are
+/// [replaced](https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/).
+pub(super) fn full(uri: &Uri, server: &str, server_port: u16) -> String {
+    let authority = uri.authority().map(Authority::as_str);
+    let credentials = authority.is_some_and(|authority| authority.contains('@'));
+    let (host, port) = authority
+        .and_then(host_port)
+        .unwrap_or((server, Some(server_port)));
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let path = uri.path();
+    let mut out = String::with_capacity(scheme.len() + host.len() + path.len() + 64);
     out.push_str(scheme);
     out.push_str("://");
+    if credentials {
+        out.push_str("REDACTED:REDACTED@");
+    }
     if host.contains(':') {
         out.push('[');
         out.push_str(host);
@@ -96,17 +110,12 @@ pub(super) fn full(scheme: &str, host: &str, port: u16, path_and_query: &str) ->
     } else {
         out.push_str(host);
     }
-    let default = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => 0,
-    };
-    if port != default {
+    if let Some(port) = port.filter(|port| *port != Scheme::of(scheme).port()) {
         out.push(':');
-        out.push_str(&port.to_string());
+        out.push_str(itoa::Buffer::new().format(port));
     }
-    out.push_str(path);
-    if let Some(query) = query {
+    out.push_str(if path.is_empty() { "/" } else { path });
+    if let Some(query) = uri.query() {
         out.push('?');
         out.push_str(&redact(query));
     }
@@ -119,6 +128,14 @@ mod tests {
 
     #[test]
     fn secrets_are_redacted_and_the_rest_is_kept() {
+        for key in SECRET_KEYS {
+            let query = format!("a=1&{key}=SECRET&{key}=%20b&c");
+            let shown = format!("a=1&{key}=REDACTED&{key}=REDACTED&c");
+            assert_eq!(redact(&query), shown);
+            let other_case = format!("{}=kept", key.to_lowercase());
+            let same = other_case.starts_with(key);
+            assert!(same || redact(&other_case) == other_case);
+        }
         for (query, shown) in [
             ("", ""),
             ("a=1&b", "a=1&b"),
@@ -152,8 +169,20 @@ mod tests {
     }
 
     #[test]
-    fn full_urls_show_the_port_only_if_it_is_not_the_scheme_s() {
-        assert_eq!(full("http", "a", 80, "/x?sig=1"), "http://a/x?sig=REDACTED");
-        assert_eq!(full("https", "::1", 80, "/"), "https://[::1]:80/");
+    fn full_urls_are_absolute_and_without_secrets() {
+        for (uri, shown) in [
+            ("/x?sig=1", "http://a:4711/x?sig=REDACTED"),
+            ("http://b", "http://b/"),
+            ("http://b:80/x", "http://b/x"),
+            ("https://[::1]:80/", "https://[::1]:80/"),
+            (
+                "https://user:secret@b/?q=1",
+                "https://REDACTED:REDACTED@b/?q=1",
+            ),
+            ("https://user@b:1/", "https://REDACTED:REDACTED@b:1/"),
+        ] {
+            assert_eq!(full(&Uri::from_static(uri), "a", 4711), shown);
+        }
+        assert_eq!(full(&Uri::from_static("/"), "::1", 80), "http://[::1]/");
     }
 }

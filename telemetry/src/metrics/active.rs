@@ -7,32 +7,29 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use super::atomic::{Arc, AtomicI64, AtomicU32, Mutex, Ordering, lock};
-use super::labels::{METHODS, SCHEMES};
-
-/// One number for each method and scheme.
-const CELLS: usize = METHODS.len() * SCHEMES.len();
+use super::atomic::{Arc, AtomicI64, AtomicU64, Mutex, Ordering, lock};
+use super::labels::SCHEMES;
 
 #[derive(Debug)]
 struct Cells {
-    numbers: [AtomicI64; CELLS],
-    /// One bit for each cell that was ever written: only those are shown.
-    used: AtomicU32,
+    /// One for each method and scheme.
+    numbers: Box<[AtomicI64]>,
+    /// One bit for each number that was ever written: only those are shown.
+    used: AtomicU64,
 }
 
-const _: () = assert!(CELLS <= 32);
-
 /// The in-flight requests of all threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Active {
+    cells: usize,
     threads: Mutex<Threads>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Threads {
     /// Sums of dead threads.
-    base: [i64; CELLS],
-    base_used: u32,
+    base: Box<[i64]>,
+    base_used: u64,
     live: Vec<Arc<Cells>>,
 }
 
@@ -74,12 +71,25 @@ impl ActiveCounter {
 }
 
 impl Active {
+    /// Numbers for so many methods, 32 at most.
+    pub(crate) fn new(methods: usize) -> Active {
+        let cells = methods * SCHEMES.len();
+        debug_assert!(cells <= 64, "a bit for each");
+        Active {
+            cells,
+            threads: Mutex::new(Threads {
+                base: vec![0; cells].into(),
+                base_used: 0,
+                live: Vec::new(),
+            }),
+        }
+    }
+
     /// Numbers for the calling thread.
     pub(crate) fn join(&self) -> ActiveCounter {
-        let numbers = std::array::from_fn(|_| AtomicI64::new(0));
         let cells = Arc::new(Cells {
-            numbers,
-            used: AtomicU32::new(0),
+            numbers: (0..self.cells).map(|_| AtomicI64::new(0)).collect(),
+            used: AtomicU64::new(0),
         });
         let mut threads = lock(&self.threads);
         threads.fold_dead();
@@ -103,7 +113,7 @@ impl Active {
     pub(crate) fn snapshot(&self) -> Vec<(u8, u8, i64)> {
         let mut threads = lock(&self.threads);
         threads.fold_dead();
-        let (mut sums, mut used) = (threads.base, threads.base_used);
+        let (mut sums, mut used) = (threads.base.clone(), threads.base_used);
         for cells in &threads.live {
             for (sum, number) in sums.iter_mut().zip(&cells.numbers) {
                 *sum += number.load(Ordering::Relaxed);

@@ -35,26 +35,65 @@ pub(crate) trait Buckets: Clone + Debug {
     fn exemplars(&self) -> Self::Exemplars;
 }
 
-/// The buckets of [`BOUNDS`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seconds;
+/// Upper bounds in bytes for `http.*.body.size`, for which the semantic conventions advise none:
+/// no body, then powers of four from 128 B to 128 MiB.
+pub(crate) const BYTES: [f64; 12] = [
+    0.0,
+    128.0,
+    512.0,
+    2_048.0,
+    8_192.0,
+    32_768.0,
+    131_072.0,
+    524_288.0,
+    2_097_152.0,
+    8_388_608.0,
+    33_554_432.0,
+    134_217_728.0,
+];
 
-impl Buckets for Seconds {
-    type Counts = [AtomicU64; BOUNDS.len() + 1];
-    type Exemplars = [ExemplarCell; BOUNDS.len() + 1];
-
-    fn bounds(&self) -> &[f64] {
-        &BOUNDS
-    }
-
-    fn counts(&self) -> Self::Counts {
-        std::array::from_fn(|_| AtomicU64::new(0))
-    }
-
-    fn exemplars(&self) -> Self::Exemplars {
-        std::array::from_fn(|_| ExemplarCell::default())
-    }
+/// Buckets that are known when this is compiled.
+pub(crate) trait Fixed: Buckets + Default {
+    const BOUNDS: &'static [f64];
 }
+
+macro_rules! fixed {
+    ($(#[$doc:meta])* $name:ident = $bounds:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(crate) struct $name;
+
+        impl Buckets for $name {
+            type Counts = [AtomicU64; $bounds.len() + 1];
+            type Exemplars = [ExemplarCell; $bounds.len() + 1];
+
+            fn bounds(&self) -> &[f64] {
+                &$bounds
+            }
+
+            fn counts(&self) -> Self::Counts {
+                std::array::from_fn(|_| AtomicU64::new(0))
+            }
+
+            fn exemplars(&self) -> Self::Exemplars {
+                std::array::from_fn(|_| ExemplarCell::default())
+            }
+        }
+
+        impl Fixed for $name {
+            const BOUNDS: &'static [f64] = &$bounds;
+        }
+    };
+}
+
+fixed!(
+    /// The buckets of [`BOUNDS`].
+    Seconds = BOUNDS
+);
+fixed!(
+    /// The buckets of [`BYTES`].
+    Bytes = BYTES
+);
 
 /// Bounds that somebody chose.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Duration and concurrency of HTTP requests, in the names and labels of the semantic
+//! Duration, concurrency and body sizes of HTTP requests, in the names and labels of the semantic
 //! conventions (opentelemetry.io/docs/specs/semconv/http/http-metrics).
 //!
 //! Recording takes no lock once a thread has met a series. The thread's own halves of all
@@ -10,10 +10,13 @@ use std::sync::{Arc, Weak};
 
 use super::active::{Active, ActiveCounter};
 use super::exemplar::Exemplar;
-use super::family::{Data, Description, Kind, Labels as Attributes, Snapshot};
-use super::labels::{Key, METHODS, NameCache, NameId, Names, SCHEMES, VERSIONS};
+use super::family::{Data, Description, Distribution, Kind, Labels as Attributes, Snapshot};
+use super::histogram::{Bytes, Seconds};
+use super::labels::{Key, NameCache, NameId, Names, OTHER, SCHEMES, VERSIONS};
 use super::series::{Instrument, Recorders};
-use crate::http::semconv::{Method, Scheme, Version};
+use crate::http::methods::{Method, Methods};
+use crate::http::options::Options;
+use crate::http::semconv::{Scheme, Version};
 
 /// Routes of one service. Templates are declared by the service, not by its callers, but
 /// a gateway's change while it runs.
@@ -46,14 +49,33 @@ pub(crate) struct ClientLabels<'a> {
     pub(crate) server_port: u16,
     /// 0 when no answer came.
     pub(crate) status: u16,
+    /// Of the answer.
+    pub(crate) version: Option<Version>,
     pub(crate) error_type: Option<&'a str>,
 }
 
-/// `http.server.request.duration` and `http.server.active_requests`.
+/// What was measured of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finished<'a> {
+    pub(crate) seconds: f64,
+    /// Of its span, if that is one to be shown.
+    pub(crate) exemplar: Option<&'a Exemplar>,
+    /// `None` unless the service wants them.
+    pub(crate) sizes: Option<&'a BodySizes>,
+}
+
+/// Bytes of the bodies of one request, as far as they are known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BodySizes {
+    pub(crate) request: Option<u64>,
+    pub(crate) response: Option<u64>,
+}
+
+/// `http.server.request.duration`, `http.server.active_requests`, and the body sizes.
 #[derive(Debug)]
 pub(crate) struct HttpServerMetrics(Arc<Instruments>);
 
-/// `http.client.request.duration`.
+/// `http.client.request.duration`, and the body sizes.
 #[derive(Debug)]
 pub(crate) struct HttpClientMetrics(Arc<Instruments>);
 
@@ -62,8 +84,11 @@ pub(crate) struct HttpClientMetrics(Arc<Instruments>);
 struct Instruments {
     /// Finds a thread's own half; never used twice in a process.
     id: u64,
-    durations: Instrument,
+    durations: Instrument<Seconds>,
+    /// Of requests and of responses, if the service wants them.
+    sizes: Option<[Instrument<Bytes>; 2]>,
     active: Active,
+    methods: Arc<Methods>,
     /// Routes of a server, peers of a client.
     places: Names,
     errors: Names,
@@ -74,7 +99,8 @@ struct Instruments {
 struct Local {
     id: u64,
     shared: Weak<Instruments>,
-    durations: Recorders,
+    durations: Recorders<Seconds>,
+    sizes: [Recorders<Bytes>; 2],
     active: ActiveCounter,
     places: NameCache,
     errors: NameCache,
@@ -85,12 +111,14 @@ thread_local! {
 }
 
 impl Instruments {
-    fn new(max_places: u16) -> Arc<Self> {
+    fn new(max_places: u16, http: &Options) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             durations: Instrument::default(),
-            active: Active::default(),
+            sizes: http.body_sizes.then(Default::default),
+            active: Active::new(http.methods.len()),
+            methods: Arc::clone(&http.methods),
             places: Names::new(max_places),
             errors: Names::new(MAX_ERRORS),
         })
@@ -111,6 +139,7 @@ impl Instruments {
                         id: self.id,
                         shared: Arc::downgrade(self),
                         durations: Recorders::default(),
+                        sizes: Default::default(),
                         active: self.active.join(),
                         places: NameCache::default(),
                         errors: NameCache::default(),
@@ -127,57 +156,101 @@ impl Instruments {
         error_type.map_or(0, |error| known.find(&self.errors, error, 0).small())
     }
 
-    /// Counts one measurement; `key` finds its series with the thread's own memory of names.
+    /// Counts one request; `key` finds its series with the thread's own memory of names.
     fn record(
         self: &Arc<Self>,
         key: impl Fn(&mut NameCache, &mut NameCache) -> Key,
-        seconds: f64,
-        exemplar: Option<&Exemplar>,
+        finished: Finished<'_>,
         active: Option<(Method, Scheme)>,
     ) {
+        let Finished {
+            seconds, exemplar, ..
+        } = finished;
         let recorded = self.with_local(|local| {
             let key = key(&mut local.places, &mut local.errors);
             local
                 .durations
                 .record(&self.durations, key, seconds, exemplar);
+            self.each_size(finished, |at, sizes, bytes, exemplar| {
+                local.sizes[at].record(sizes, key, bytes, exemplar);
+            });
             if let Some((method, scheme)) = active {
-                local.active.add(method as u8, scheme as u8, -1);
+                local.active.add(method.index(), scheme as u8, -1);
             }
         });
         if !recorded {
             let key = key(&mut NameCache::default(), &mut NameCache::default());
             self.durations.record_shared(key, seconds, exemplar);
+            self.each_size(finished, |_, sizes, bytes, exemplar| {
+                sizes.record_shared(key, bytes, exemplar);
+            });
             if let Some((method, scheme)) = active {
-                self.active.add_shared(method as u8, scheme as u8, -1);
+                self.active.add_shared(method.index(), scheme as u8, -1);
             }
         }
     }
 
-    /// Adds the duration histogram; `place` names the labels of a route or a peer.
-    fn gather_durations(
+    /// The sizes that are known, each with its instrument and the instrument's place.
+    #[inline]
+    fn each_size(
+        &self,
+        finished: Finished<'_>,
+        mut record: impl FnMut(usize, &Instrument<Bytes>, f64, Option<&Exemplar>),
+    ) {
+        let (Some(instruments), Some(sizes)) = (&self.sizes, finished.sizes) else {
+            return;
+        };
+        let sizes = [sizes.request, sizes.response];
+        for (at, (instrument, bytes)) in instruments.iter().zip(sizes).enumerate() {
+            let Some(bytes) = bytes else { continue };
+            // Exact up to eight pebibytes.
+            let value = bytes as f64;
+            let exemplar = finished
+                .exemplar
+                .map(|exemplar| Exemplar { value, ..*exemplar });
+            record(at, instrument, value, exemplar.as_ref());
+        }
+    }
+
+    /// Adds the histograms; `place_labels` name a route or a peer.
+    fn gather(
         &self,
         all: &mut Snapshot,
-        name: &'static str,
-        help: &'static str,
+        [duration, request, response]: [(&'static str, &'static str); 3],
         place_labels: [&'static str; 2],
     ) {
-        let description = Description::new(Kind::Histogram, name, "s", help);
+        let durations = self.durations.snapshot();
+        self.gather_one(all, duration, "s", durations, place_labels);
+        if let Some([of_requests, of_responses]) = &self.sizes {
+            self.gather_one(all, request, "By", of_requests.snapshot(), place_labels);
+            self.gather_one(all, response, "By", of_responses.snapshot(), place_labels);
+        }
+    }
+
+    fn gather_one(
+        &self,
+        all: &mut Snapshot,
+        (name, help): (&'static str, &'static str),
+        unit: &'static str,
+        series: Vec<(Key, Distribution)>,
+        place_labels: [&'static str; 2],
+    ) {
+        let description = Description::new(Kind::Histogram, name, unit, help);
         let Some(family) = all.family(description) else {
             return;
         };
-        // The series are read before the names: every name that a series uses is then there.
-        let series = self.durations.snapshot();
+        // The series were read before the names: every name that a series uses is then there.
         let (places, errors) = (self.places.all(), self.errors.all());
         let of =
             |list: &[&'static str], at: u8| list.get(usize::from(at)).copied().unwrap_or_default();
-        for (key, durations) in series {
+        for (key, values) in series {
             let labels = if key == Key::OVERFLOW {
                 Attributes::none().with("otel.metric.overflow", "true")
             } else {
                 let place = &places[key.place.index()];
                 let error = &errors[NameId::from_small(key.error).index()];
                 Attributes::none()
-                    .with("http.request.method", of(&METHODS, key.method))
+                    .with("http.request.method", self.method(key.method))
                     .with("http.response.status_code", key.status)
                     .with(place_labels[0], Arc::clone(&place.text))
                     .with(place_labels[1], place.port)
@@ -185,14 +258,19 @@ impl Instruments {
                     .with("network.protocol.version", of(&VERSIONS, key.version))
                     .with("error.type", Arc::clone(&error.text))
             };
-            family.point(labels, Data::Distribution(durations));
+            family.point(labels, Data::Distribution(values));
         }
+    }
+
+    fn method(&self, index: u8) -> Arc<str> {
+        let known = self.methods.label(index);
+        known.unwrap_or_else(|| Arc::from(OTHER))
     }
 }
 
 impl HttpServerMetrics {
-    pub(crate) fn new() -> Self {
-        Self(Instruments::new(MAX_ROUTES))
+    pub(crate) fn new(http: &Options) -> Self {
+        Self(Instruments::new(MAX_ROUTES, http))
     }
 
     /// The route as a label. Empty when no route matched.
@@ -202,7 +280,7 @@ impl HttpServerMetrics {
 
     /// A request has come in. It ends with [`record`](Self::record), maybe on another thread.
     pub(crate) fn begin(&self, method: Method, scheme: Scheme) {
-        let (method, scheme) = (method as u8, scheme as u8);
+        let (method, scheme) = (method.index(), scheme as u8);
         if !self
             .0
             .with_local(|local| local.active.add(method, scheme, 1))
@@ -211,32 +289,36 @@ impl HttpServerMetrics {
         }
     }
 
-    /// Counts one finished request; `exemplar` is of its span, when it was sampled.
-    pub(crate) fn record(
-        &self,
-        labels: &ServerLabels<'_>,
-        seconds: f64,
-        exemplar: Option<&Exemplar>,
-    ) {
+    /// Counts one finished request.
+    pub(crate) fn record(&self, labels: &ServerLabels<'_>, finished: Finished<'_>) {
         let key = |_: &mut NameCache, errors: &mut NameCache| Key {
             place: labels.route,
             status: labels.status,
-            method: labels.method as u8,
+            method: labels.method.index(),
             scheme: labels.scheme as u8,
             version: labels.version as u8,
             error: self.0.error(errors, labels.error_type),
         };
         let ended = Some((labels.method, labels.scheme));
-        self.0.record(key, seconds, exemplar, ended);
+        self.0.record(key, finished, ended);
     }
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
-        self.0.gather_durations(
-            all,
-            "http.server.request.duration",
-            "Duration of HTTP server requests.",
-            ["http.route", ""],
-        );
+        let names = [
+            (
+                "http.server.request.duration",
+                "Duration of HTTP server requests.",
+            ),
+            (
+                "http.server.request.body.size",
+                "Size of HTTP server request bodies.",
+            ),
+            (
+                "http.server.response.body.size",
+                "Size of HTTP server response bodies.",
+            ),
+        ];
+        self.0.gather(all, names, ["http.route", ""]);
         let description = Description::new(
             Kind::UpDownCounter,
             "http.server.active_requests",
@@ -248,7 +330,7 @@ impl HttpServerMetrics {
         };
         for (method, scheme, active) in self.0.active.snapshot() {
             let labels = Attributes::none()
-                .with("http.request.method", METHODS[usize::from(method)])
+                .with("http.request.method", self.0.method(method))
                 .with("url.scheme", SCHEMES[usize::from(scheme)]);
             family.number(labels, active);
         }
@@ -256,34 +338,38 @@ impl HttpServerMetrics {
 }
 
 impl HttpClientMetrics {
-    pub(crate) fn new() -> Self {
-        Self(Instruments::new(MAX_PEERS))
+    pub(crate) fn new(http: &Options) -> Self {
+        Self(Instruments::new(MAX_PEERS, http))
     }
 
-    /// Counts one finished request; `exemplar` is of its span, when it was sampled.
-    pub(crate) fn record(
-        &self,
-        labels: &ClientLabels<'_>,
-        seconds: f64,
-        exemplar: Option<&Exemplar>,
-    ) {
+    /// Counts one finished request.
+    pub(crate) fn record(&self, labels: &ClientLabels<'_>, finished: Finished<'_>) {
         let key = |peers: &mut NameCache, errors: &mut NameCache| Key {
             place: peers.find(&self.0.places, labels.server_address, labels.server_port),
             status: labels.status,
-            method: labels.method as u8,
+            method: labels.method.index(),
             scheme: ABSENT,
-            version: ABSENT,
+            version: labels.version.map_or(ABSENT, |version| version as u8),
             error: self.0.error(errors, labels.error_type),
         };
-        self.0.record(key, seconds, exemplar, None);
+        self.0.record(key, finished, None);
     }
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
-        self.0.gather_durations(
-            all,
-            "http.client.request.duration",
-            "Duration of HTTP client requests.",
-            ["server.address", "server.port"],
-        );
+        let names = [
+            (
+                "http.client.request.duration",
+                "Duration of HTTP client requests.",
+            ),
+            (
+                "http.client.request.body.size",
+                "Size of HTTP client request bodies.",
+            ),
+            (
+                "http.client.response.body.size",
+                "Size of HTTP client response bodies.",
+            ),
+        ];
+        self.0.gather(all, names, ["server.address", "server.port"]);
     }
 }

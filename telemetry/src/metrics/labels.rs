@@ -12,19 +12,14 @@ use crate::sync::lock;
 /// conventions have it for methods and error types.
 pub(crate) const OTHER: &str = "_OTHER";
 
-/// The methods that the semantic conventions know; the last stands for all others. In the order of
-/// the type [`Method`](crate::http::semconv::Method), as the other lists are of theirs.
-pub(crate) const METHODS: [&str; 11] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", OTHER,
-];
-
-/// `url.scheme`.
+/// `url.scheme`, in the order of the type [`Scheme`](crate::http::semconv::Scheme), as the other list
+/// is of its own.
 pub(crate) const SCHEMES: [&str; 2] = ["http", "https"];
 
 /// `network.protocol.version`.
 pub(crate) const VERSIONS: [&str; 4] = ["1.0", "1.1", "2", "3"];
 
-/// The labels of one series of a duration histogram.
+/// The labels of one series of an HTTP histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// The route of a server's series, the peer of a client's.
@@ -173,11 +168,10 @@ impl NameCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::semconv::{Method, Scheme, Version};
+    use crate::http::semconv::{Scheme, Version};
 
     #[test]
     fn the_lists_are_in_the_order_of_their_types() {
-        assert_eq!(Method::ALL.map(Method::as_str), METHODS);
         assert_eq!(Scheme::ALL.map(Scheme::as_str), SCHEMES);
         assert_eq!(Version::ALL.map(Version::as_str), VERSIONS);
     }

@@ -34,8 +34,10 @@ mod work;
 
 pub(crate) use self::exemplar::Exemplar;
 pub(crate) use self::family::LabelValue;
-pub(crate) use self::http::{ClientLabels, HttpClientMetrics, HttpServerMetrics, ServerLabels};
-pub(crate) use self::labels::NameId;
+pub(crate) use self::http::{
+    BodySizes, ClientLabels, Finished, HttpClientMetrics, HttpServerMetrics, ServerLabels,
+};
+pub(crate) use self::labels::{NameId, OTHER};
 pub use self::own::{Counter, Histogram, Instrument, InstrumentError};
 pub use self::pools::PoolState;
 pub(crate) use self::push::Push;
@@ -48,6 +50,7 @@ use self::runtime::Runtimes;
 use crate::export::journal::Journal;
 use crate::export::report::Report;
 use crate::export::signal::Signal;
+use crate::http::options::Options;
 use crate::log::LineWriter;
 use crate::settings::ExemplarFilter;
 use std::sync::{Arc, OnceLock};
@@ -80,7 +83,11 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// `resource` describes the service; its attributes become the labels of `target_info`.
-    pub(crate) fn new(resource: &[(String, String)], exemplars: ExemplarFilter) -> Metrics {
+    pub(crate) fn new(
+        resource: &[(String, String)],
+        exemplars: ExemplarFilter,
+        http: &Options,
+    ) -> Metrics {
         let label =
             |(key, value): &(String, String)| (names::label(key), Arc::from(value.as_str()));
         let mut target: Vec<(String, Arc<str>)> = resource.iter().map(label).collect();
@@ -93,8 +100,8 @@ impl Metrics {
                 labels.with(name, LabelValue::Shared(value))
             });
         Metrics {
-            server: HttpServerMetrics::new(),
-            client: HttpClientMetrics::new(),
+            server: HttpServerMetrics::new(http),
+            client: HttpClientMetrics::new(http),
             exemplars,
             own: Own::new(exemplars),
             work: Work::default(),

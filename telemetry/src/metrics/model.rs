@@ -105,7 +105,7 @@ fn a_thread_that_ends_during_a_scrape_loses_nothing() {
 #[test]
 fn requests_in_flight_come_down_to_none() {
     model(2, || {
-        let active = Arc::new(active::Active::default());
+        let active = Arc::new(active::Active::new(1));
         let here = active.join();
         here.add(0, 0, 1);
         let theirs = Arc::clone(&active);

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use super::exemplar::Exemplar;
 use super::family::Distribution;
 use super::fold::Series;
-use super::histogram::{BOUNDS, Recorder, Seconds};
+use super::histogram::{Fixed, Recorder};
 use super::labels::Key;
 use crate::sync::lock;
 
@@ -19,15 +19,23 @@ use crate::sync::lock;
 pub(crate) const MAX_SERIES: usize = 2_000;
 
 /// All threads' histograms of one instrument.
-#[derive(Debug, Default)]
-pub(crate) struct Instrument {
-    series: Mutex<BTreeMap<Key, Series<Seconds>>>,
+#[derive(Debug)]
+pub(crate) struct Instrument<B: Fixed> {
+    series: Mutex<BTreeMap<Key, Series<B>>>,
 }
 
-impl Instrument {
+impl<B: Fixed> Default for Instrument<B> {
+    fn default() -> Self {
+        Instrument {
+            series: Mutex::default(),
+        }
+    }
+}
+
+impl<B: Fixed> Instrument<B> {
     /// A new thread's half of a series, and the key it got: the one asked for, or
     /// [`Key::OVERFLOW`] when there is no room for one more.
-    fn join(&self, key: Key) -> (Key, Recorder<Seconds>) {
+    fn join(&self, key: Key) -> (Key, Recorder<B>) {
         let mut series = lock(&self.series);
         let key = room_for(&series, key);
         (key, of(&mut series, key).join())
@@ -39,10 +47,10 @@ impl Instrument {
 
     /// Records without a thread's own histogram: slower, and right at any time, also while
     /// the thread's local storage is being torn down.
-    pub(crate) fn record_shared(&self, key: Key, seconds: f64, span: Option<&Exemplar>) {
+    pub(crate) fn record_shared(&self, key: Key, value: f64, span: Option<&Exemplar>) {
         let mut series = lock(&self.series);
         let key = room_for(&series, key);
-        of(&mut series, key).record(seconds, span);
+        of(&mut series, key).record(value, span);
     }
 
     /// Every series with the sum of all threads, ordered by key.
@@ -50,16 +58,18 @@ impl Instrument {
         let mut series = lock(&self.series);
         series
             .iter_mut()
-            .map(|(key, one)| (*key, one.totals().over(&BOUNDS[..])))
+            .map(|(key, one)| (*key, one.totals().over(B::BOUNDS)))
             .collect()
     }
 }
 
-fn of(series: &mut BTreeMap<Key, Series<Seconds>>, key: Key) -> &mut Series<Seconds> {
-    series.entry(key).or_insert_with(|| Series::new(Seconds))
+fn of<B: Fixed>(series: &mut BTreeMap<Key, Series<B>>, key: Key) -> &mut Series<B> {
+    series
+        .entry(key)
+        .or_insert_with(|| Series::new(B::default()))
 }
 
-fn room_for(series: &BTreeMap<Key, Series<Seconds>>, key: Key) -> Key {
+fn room_for<B: Fixed>(series: &BTreeMap<Key, Series<B>>, key: Key) -> Key {
     // One place is kept for the overflow itself.
     if series.len() + 1 < MAX_SERIES || series.contains_key(&key) {
         key
@@ -69,19 +79,28 @@ fn room_for(series: &BTreeMap<Key, Series<Seconds>>, key: Key) -> Key {
 }
 
 /// One thread's writing halves of one instrument, found by place and then by key.
-#[derive(Debug, Default)]
-pub(crate) struct Recorders {
-    by_place: Vec<Vec<(Key, Recorder<Seconds>)>>,
-    overflow: Option<Recorder<Seconds>>,
+#[derive(Debug)]
+pub(crate) struct Recorders<B: Fixed> {
+    by_place: Vec<Vec<(Key, Recorder<B>)>>,
+    overflow: Option<Recorder<B>>,
 }
 
-impl Recorders {
+impl<B: Fixed> Default for Recorders<B> {
+    fn default() -> Self {
+        Recorders {
+            by_place: Vec::new(),
+            overflow: None,
+        }
+    }
+}
+
+impl<B: Fixed> Recorders<B> {
     /// Records into this thread's histogram of the series, joining it the first time.
     pub(crate) fn record(
         &mut self,
-        instrument: &Instrument,
+        instrument: &Instrument<B>,
         key: Key,
-        seconds: f64,
+        value: f64,
         span: Option<&Exemplar>,
     ) {
         let place = key.place.index();
@@ -90,17 +109,17 @@ impl Recorders {
         }
         let known = &mut self.by_place[place];
         if let Some((_, recorder)) = known.iter().find(|(k, _)| *k == key) {
-            recorder.record(seconds, span);
+            recorder.record(value, span);
             return;
         }
         if let Some(overflow) = &self.overflow
             && !instrument.has(key)
         {
-            overflow.record(seconds, span);
+            overflow.record(value, span);
             return;
         }
         let (got, recorder) = instrument.join(key);
-        recorder.record(seconds, span);
+        recorder.record(value, span);
         if got == key {
             known.push((key, recorder));
         } else {
@@ -113,6 +132,7 @@ impl Recorders {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::histogram::Seconds;
     use crate::metrics::labels::NameId;
     use std::sync::Arc;
 
@@ -128,7 +148,7 @@ mod tests {
         }
     }
 
-    fn count(instrument: &Instrument) -> u64 {
+    fn count(instrument: &Instrument<Seconds>) -> u64 {
         instrument
             .snapshot()
             .iter()
@@ -138,7 +158,7 @@ mod tests {
 
     #[test]
     fn threads_that_end_leave_their_counts_and_nothing_else() {
-        let instrument = Arc::new(Instrument::default());
+        let instrument = Arc::new(Instrument::<Seconds>::default());
         for round in 1..=50_u64 {
             let theirs = Arc::clone(&instrument);
             std::thread::spawn(move || {
@@ -153,7 +173,7 @@ mod tests {
 
     #[test]
     fn unscraped_threads_do_not_pile_up() {
-        let instrument = Instrument::default();
+        let instrument = Instrument::<Seconds>::default();
         for _ in 0..100 {
             Recorders::default().record(&instrument, key(1, 200), 0.01, None);
         }
@@ -163,7 +183,7 @@ mod tests {
 
     #[test]
     fn series_beyond_the_limit_share_the_overflow() {
-        let instrument = Instrument::default();
+        let instrument = Instrument::<Seconds>::default();
         let mut recorders = Recorders::default();
         for status in 0..3_000 {
             recorders.record(&instrument, key(3, status), 0.01, None);

@@ -70,7 +70,7 @@ fn readers_never_see_a_torn_exemplar_nor_a_falling_count() {
 
 #[test]
 fn a_request_that_moves_between_threads_counts_once() {
-    let active = Active::default();
+    let active = Active::new(1);
     let here = active.join();
     here.add(0, 0, 1);
     here.add(0, 0, 1);

@@ -19,7 +19,6 @@ mod tests;
 mod traces;
 
 use crate::context::Propagators;
-use crate::http::semconv::Method;
 use crate::log::{Format, RepeatLimit};
 use env::Environment;
 use tracing::level_filters::LevelFilter;
@@ -54,9 +53,19 @@ pub struct Settings {
     pub logs: LogsSettings,
     /// `OTEL_SPAN_*`, `OTEL_EVENT_*`, `OTEL_LINK_*`, `OTEL_ATTRIBUTE_*`: what one span may hold.
     pub limits: Limits,
-    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`: which of the HTTP methods that the semantic
-    /// conventions know are recorded by name; all others are `_OTHER`.
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`: the HTTP methods that are recorded by name, in
+    /// place of those that the semantic conventions know; all others are `_OTHER`. 31 at most.
     pub known_methods: Option<Vec<String>>,
+    /// Headers of requests, in and out, that become span attributes, as
+    /// `http.request.header.<name>`. None by default: what is named here is recorded as it is,
+    /// secrets too. The specification has no variable for it.
+    pub capture_request_headers: Vec<String>,
+    /// The same of responses, as `http.response.header.<name>`.
+    pub capture_response_headers: Vec<String>,
+    /// Sizes of HTTP bodies are measured, in `http.server.request.body.size` and its like, and
+    /// become span attributes. The semantic conventions leave both to choice, and so they are off by
+    /// default.
+    pub body_sizes: bool,
     /// How log lines on stdout look.
     pub log_format: Format,
     /// `RUST_LOG`, in the grammar of `tracing_subscriber::EnvFilter`.
@@ -98,6 +107,9 @@ impl Default for Settings {
             logs: LogsSettings::default(),
             limits: Limits::default(),
             known_methods: None,
+            capture_request_headers: Vec::new(),
+            capture_response_headers: Vec::new(),
+            body_sizes: false,
             log_format: Format::default(),
             log_filter: "info".to_owned(),
             log_repeats: Some(RepeatLimit::default()),
@@ -142,6 +154,9 @@ impl Settings {
             logs: logs::read(&env)?,
             limits: limits::spans(&env),
             known_methods: known_methods(&env),
+            capture_request_headers: defaults.capture_request_headers,
+            capture_response_headers: defaults.capture_response_headers,
+            body_sizes: defaults.body_sizes,
             log_format: defaults.log_format,
             log_filter: env.text("RUST_LOG").unwrap_or(defaults.log_filter),
             log_repeats: defaults.log_repeats,
@@ -184,12 +199,8 @@ fn log_level(env: &Environment<'_>) -> Option<LevelFilter> {
 /// Case-sensitive, by the
 /// [convention](https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span).
 fn known_methods(env: &Environment<'_>) -> Option<Vec<String>> {
-    const NAME: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
-    let list = env.text(NAME)?;
+    let list = env.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")?;
     let methods = list.split(',').map(str::trim);
-    let (known, unknown): (Vec<_>, Vec<_>) = methods
-        .filter(|method| !method.is_empty())
-        .partition(|method| Method::ALL.iter().any(|known| known.as_str() == *method));
-    unknown.iter().for_each(|method| env.ignore(NAME, method));
-    Some(known.into_iter().map(str::to_owned).collect())
+    let methods = methods.filter(|method| !method.is_empty());
+    Some(methods.map(str::to_owned).collect())
 }

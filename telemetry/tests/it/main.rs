@@ -4,6 +4,7 @@
 mod client;
 mod closed;
 mod collector;
+mod conformance;
 mod database;
 mod edge;
 mod environment;

@@ -1,6 +1,6 @@
 //! What every part of one service's telemetry shares.
 
-use crate::context::{Propagators, SpanContext, TraceId};
+use crate::context::{Propagators, SpanContext, TraceId, current};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
@@ -13,6 +13,7 @@ use crate::settings::{Limits, Settings};
 use crate::span;
 use opentelemetry::InstrumentationScope;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The version of the semantic conventions whose names are used.
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     last_words: std::time::Duration,
     scope: Arc<[u8]>,
     pub(crate) http: Options,
+    /// Somebody may look at the OpenTelemetry API's current context.
+    speaks_otel: AtomicBool,
     pub(crate) heads: Heads,
     pub(crate) spool: Arc<Spool>,
     pub(crate) metrics: Metrics,
@@ -70,6 +73,7 @@ impl Core {
             scope,
             heads: Heads::new(&http.methods),
             http,
+            speaks_otel: AtomicBool::new(settings.opentelemetry_context),
             spool,
             metrics,
             records,
@@ -124,6 +128,18 @@ impl Core {
 
     pub(crate) fn sampling(&self) -> &Sampling {
         &self.sampling
+    }
+
+    /// From now on the OpenTelemetry API's current context follows ours.
+    pub(crate) fn speak_otel(&self) {
+        if !self.speaks_otel.swap(true, Ordering::Relaxed) {
+            current::attach_late();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn speaks_otel(&self) -> bool {
+        self.speaks_otel.load(Ordering::Relaxed)
     }
 
     /// The head of a route's spans.

@@ -138,6 +138,15 @@ impl Builder {
         self
     }
 
+    /// Makes the OpenTelemetry API's current context follow ours from the beginning: for code that
+    /// reads or propagates it by itself. Whoever asks for a provider, or for the span processor,
+    /// switches it on as well; for others it would be a cost without a use.
+    #[must_use]
+    pub fn opentelemetry_context(mut self) -> Builder {
+        self.settings.opentelemetry_context = true;
+        self
+    }
+
     /// Leaves the process's `tracing` subscriber alone: no log lines, no spans of
     /// `#[tracing::instrument]`, unless [`layer`](crate::layer) is used.
     #[must_use]
@@ -347,6 +356,7 @@ impl Telemetry {
     /// sampler and ids stay its own, the resource and the limits are this service's.
     #[must_use]
     pub fn span_processor(&self) -> impl SpanProcessor + use<> {
+        self.inner.core.speak_otel();
         otel::Encode::new(&self.inner.core)
     }
 
@@ -451,12 +461,14 @@ impl Telemetry {
     /// The OpenTelemetry API's tracers; their spans go the same way as ours.
     #[must_use]
     pub fn tracer_provider(&self) -> &SdkTracerProvider {
+        self.inner.core.speak_otel();
         &self.inner.tracer_provider
     }
 
     /// The OpenTelemetry API's meters, exported by OTLP if `OTEL_METRICS_EXPORTER` says so.
     #[must_use]
     pub fn meter_provider(&self) -> &SdkMeterProvider {
+        self.inner.core.speak_otel();
         self.inner.otlp_api.meter_provider()
     }
 
@@ -464,6 +476,7 @@ impl Telemetry {
     /// `tracing` do not pass here.
     #[must_use]
     pub fn logger_provider(&self) -> &SdkLoggerProvider {
+        self.inner.core.speak_otel();
         self.inner.otlp_api.logger_provider()
     }
 

@@ -72,13 +72,15 @@ impl Scope {
 
 /// There is a context, nothing in it is recorded, and nothing in it matters beyond that.
 fn is_unrecorded() -> bool {
-    let attached = || current::attached_ids().map(|(.., flags)| flags);
     let within = current::with_current(|current| {
-        let sampled = attached().unwrap_or(current.flags).is_sampled();
-        let recorded = sampled && current.core.is_recording();
+        let attached = current.core.speaks_otel().then(current::attached_ids);
+        let flags = attached
+            .flatten()
+            .map_or(current.flags, |(.., flags)| flags);
+        let recorded = flags.is_sampled() && current.core.is_recording();
         // A sampler with branches for parents of this process may think otherwise.
         let stands = current.core.sampling().keeps_local();
         !recorded && stands && !current.carries_baggage()
     });
-    within.unwrap_or_else(|| attached().is_some_and(|flags| !flags.is_sampled()))
+    within.unwrap_or_else(|| current::attached_ids().is_some_and(|(.., flags)| !flags.is_sampled()))
 }

@@ -1,8 +1,9 @@
 //! The current context: a cell per thread, set for one poll at a time.
 //!
 //! It carries the service as well as the ids, so that two services in one process do not mix.
-//! Whenever it changes, an OpenTelemetry `Context` is attached along with it: code that uses the
-//! OpenTelemetry API nests under our spans, and what such code attaches deeper is found here.
+//! Once the service has asked for a provider of the OpenTelemetry API, an OpenTelemetry `Context`
+//! is attached along with it whenever it changes: code that uses that API nests under our spans,
+//! and what such code attaches deeper is found here. Others do not pay for it.
 
 use super::{
     Baggage, CarrierMut, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
@@ -11,7 +12,7 @@ use crate::core::Core;
 use crate::sampling::Subject;
 use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -111,20 +112,36 @@ impl Current {
         self.flags.is_sampled() && self.core.is_recording()
     }
 
-    /// The same context as the OpenTelemetry API sees it.
-    pub(crate) fn to_otel(&self) -> opentelemetry::Context {
-        crate::otel::context(self)
+    /// The same context as the OpenTelemetry API sees it, if anybody looks.
+    pub(crate) fn to_otel(&self) -> Option<opentelemetry::Context> {
+        self.core.speaks_otel().then(|| crate::otel::context(self))
     }
 
     /// The same for a span within the current request: what else the OpenTelemetry API's current
     /// context holds stays in it.
-    pub(crate) fn to_otel_child(&self) -> opentelemetry::Context {
-        crate::otel::child_context(self)
+    pub(crate) fn to_otel_child(&self) -> Option<opentelemetry::Context> {
+        self.core
+            .speaks_otel()
+            .then(|| crate::otel::child_context(self))
     }
 }
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    /// What [`attach_late`] has attached.
+    static LATE: Cell<Option<opentelemetry::ContextGuard>> = const { Cell::new(None) };
+}
+
+/// The service asks for a provider of the OpenTelemetry API within one of its own requests, for the
+/// first time: that request's context is attached now, until what is current changes.
+pub(crate) fn attach_late() {
+    let context = with_current(Current::to_otel).flatten();
+    let guard = context.map(opentelemetry::Context::attach);
+    let _ = LATE.try_with(|late| late.set(guard));
+}
+
+fn detach_late() {
+    drop(LATE.try_with(Cell::take));
 }
 
 fn swap(current: Option<Current>) -> Option<Current> {
@@ -137,7 +154,9 @@ fn swap(current: Option<Current>) -> Option<Current> {
 /// The current context. Its span may be one that the OpenTelemetry API attached.
 pub(crate) fn get() -> Option<Current> {
     let mut current = with_current(Current::clone)?;
-    if let Some((trace_id, span_id, flags)) = attached_ids() {
+    if current.core.speaks_otel()
+        && let Some((trace_id, span_id, flags)) = attached_ids()
+    {
         // Of the flags that a trace began with, that API hands on only whether it is sampled.
         if current.trace_id == trace_id {
             current.flags = current.flags.with_sampled(flags.is_sampled());
@@ -162,6 +181,19 @@ pub(crate) fn with_current<R>(read: impl FnOnce(&Current) -> R) -> Option<R> {
 }
 
 pub(crate) type Ids = (TraceId, SpanId, TraceFlags);
+
+/// The ids of the current span: one of ours, or one of the OpenTelemetry API.
+pub(crate) fn ids() -> Option<Ids> {
+    let ours = with_current(|current| {
+        let ids = (current.trace_id, current.span_id, current.flags);
+        (ids, current.core.speaks_otel())
+    });
+    match ours {
+        Some((ids, false)) => Some(ids),
+        Some((ids, true)) => attached_ids().or(Some(ids)),
+        None => attached_ids(),
+    }
+}
 
 /// The ids of the span that the OpenTelemetry API has attached on this thread: one of ours, or one
 /// that code which speaks that API has begun within ours.
@@ -201,7 +233,7 @@ pub(crate) fn attached() -> Option<SpanContext> {
 #[derive(Debug)]
 pub(crate) struct Scoped {
     current: Current,
-    otel: opentelemetry::Context,
+    otel: Option<opentelemetry::Context>,
     /// Absent while it is in place.
     lent: RefCell<Option<Lent>>,
 }
@@ -210,7 +242,7 @@ pub(crate) struct Scoped {
 type Lent = (Arc<Core>, Option<Arc<Carried>>);
 
 impl Scoped {
-    pub(crate) fn new(current: Current, otel: opentelemetry::Context) -> Scoped {
+    pub(crate) fn new(current: Current, otel: Option<opentelemetry::Context>) -> Scoped {
         Scoped {
             lent: RefCell::new(None),
             current,
@@ -224,7 +256,8 @@ impl Scoped {
 
     /// Makes it current on this thread until the guard is dropped.
     pub(crate) fn enter(&self) -> InPlace<'_> {
-        let otel = self.otel.clone().attach();
+        let otel = self.otel.clone().or_else(|| self.current.to_otel());
+        let otel = otel.map(opentelemetry::Context::attach);
         let Current {
             trace_id,
             span_id,
@@ -257,11 +290,12 @@ pub(crate) struct InPlace<'a> {
     scoped: &'a Scoped,
     previous: Option<Current>,
     // Not Send, as this is not.
-    _otel: opentelemetry::ContextGuard,
+    _otel: Option<opentelemetry::ContextGuard>,
 }
 
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
+        detach_late();
         let found = swap(self.previous.take());
         // Something entered later and never left would be found instead.
         let ours = found.filter(|found| found.span_id == self.scoped.current.span_id);
@@ -275,12 +309,12 @@ impl Drop for InPlace<'_> {
 pub(crate) struct Entered {
     previous: Option<Current>,
     restores: bool,
-    _otel: opentelemetry::ContextGuard,
+    _otel: Option<opentelemetry::ContextGuard>,
     _not_send: PhantomData<*const ()>,
 }
 
-pub(crate) fn enter(current: Option<Current>, otel: opentelemetry::Context) -> Entered {
-    let _otel = otel.attach();
+pub(crate) fn enter(current: Option<Current>, otel: Option<opentelemetry::Context>) -> Entered {
+    let _otel = otel.map(opentelemetry::Context::attach);
     Entered {
         previous: swap(current),
         restores: true,
@@ -299,6 +333,7 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
+        detach_late();
         if self.restores {
             swap(self.previous.take());
         }
@@ -342,7 +377,7 @@ pub fn in_current<F: Future>(future: F) -> InCurrent<F> {
     InCurrent {
         future,
         scope: match get() {
-            Some(current) => Scope::Ours(Scoped::new(current, otel)),
+            Some(current) => Scope::Ours(Scoped::new(current, Some(otel))),
             None => Scope::Otel(otel),
         },
     }
@@ -356,7 +391,7 @@ pub fn with_baggage<F: Future>(baggage: Baggage, future: F) -> InCurrent<F> {
         Some(mut current) => {
             current.carried = Carried::new(current.tracestate(), baggage);
             let otel = crate::otel::with_baggage(&otel, &current.baggage());
-            Scope::Ours(Scoped::new(current, otel))
+            Scope::Ours(Scoped::new(current, Some(otel)))
         }
     };
     InCurrent { future, scope }
@@ -364,7 +399,7 @@ pub fn with_baggage<F: Future>(baggage: Baggage, future: F) -> InCurrent<F> {
 
 pub(crate) fn in_context<F: Future>(
     current: Current,
-    otel: opentelemetry::Context,
+    otel: Option<opentelemetry::Context>,
     future: F,
 ) -> InCurrent<F> {
     InCurrent {
@@ -402,7 +437,7 @@ impl<F: Future> Future for InCurrent<F> {
                 this.future.poll(cx)
             }
             Scope::Otel(otel) => {
-                let _entered = enter(None, otel.clone());
+                let _entered = enter(None, Some(otel.clone()));
                 this.future.poll(cx)
             }
         }

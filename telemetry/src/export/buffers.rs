@@ -62,7 +62,8 @@ impl Buffers {
         buffer
     }
 
-    /// Writes one span of `scope` into a buffer. True if a chunk waits in the queue now.
+    /// Writes one span of `scope` into a buffer. True if enough waits now to be sent: to wake the
+    /// exporter costs more than many spans.
     pub(super) fn push(
         &self,
         buffer: &Mutex<Buffer>,
@@ -82,30 +83,36 @@ impl Buffers {
         }
         buffer.spans += 1;
         let full = buffer.bytes.len() >= CHUNK || buffer.spans >= self.max_chunk_spans;
-        if full {
-            self.seal(&mut buffer);
-        }
-        full
+        full && self.seal(&mut buffer)
     }
 
-    fn seal(&self, buffer: &mut Buffer) {
+    /// Hands a buffer's spans over. True if with them enough waits.
+    fn seal(&self, buffer: &mut Buffer) -> bool {
         buffer.close();
         let spans = std::mem::take(&mut buffer.spans);
         if spans == 0 {
             buffer.bytes.clear();
-            return;
+            return false;
         }
         // A chunk that is small for its buffer would take more memory than it counts for.
         if buffer.bytes.len() < buffer.bytes.capacity() / 2 {
             let bytes = buffer.bytes.as_slice().to_vec();
             buffer.bytes.clear();
             buffer.bytes.shrink_to(CHUNK_CAPACITY);
-            lock(&self.ledger).push(Chunk { bytes, spans });
-            return;
+            let (_, due) = self.queue(Chunk { bytes, spans });
+            return due;
         }
         let bytes = std::mem::take(&mut buffer.bytes);
-        let emptied = lock(&self.ledger).push(Chunk { bytes, spans });
+        let (emptied, due) = self.queue(Chunk { bytes, spans });
         buffer.bytes = emptied.unwrap_or_else(|| Vec::with_capacity(CHUNK_CAPACITY));
+        due
+    }
+
+    fn queue(&self, chunk: Chunk) -> (Option<Vec<u8>>, bool) {
+        let mut ledger = lock(&self.ledger);
+        let was_due = ledger.is_due();
+        let emptied = ledger.push(chunk);
+        (emptied, !was_due && ledger.is_due())
     }
 
     /// Moves what every thread holds into the queue, and forgets threads that have ended.

@@ -130,6 +130,19 @@ impl Ledger {
         self.spare.pop()
     }
 
+    /// Enough waits to be worth a request, or so much that there may soon be no room.
+    pub(super) fn is_due(&self) -> bool {
+        let Queue {
+            max_bytes,
+            max_records,
+            max_batch_records,
+            ..
+        } = self.limits;
+        self.queued_spans >= max_batch_records
+            || self.queued_bytes >= MAX_BATCH_BYTES.min(max_bytes / 4)
+            || max_records.is_some_and(|max| self.queued_spans >= max / 2)
+    }
+
     /// Memory beside the queue: what the threads write into, and what waits to be written into.
     /// With many threads and a small bound it would leave no room for any span at all, and counts
     /// for a half at most.

@@ -31,9 +31,7 @@ impl Service<'_> {
 
 /// The current span: one of ours, or one of the OpenTelemetry API.
 pub(super) fn ids() -> Option<Ids> {
-    current::attached_ids().or_else(|| {
-        current::with_current(|current| (current.trace_id, current.span_id, current.flags))
-    })
+    current::ids()
 }
 
 /// Writes what did not come by an event.

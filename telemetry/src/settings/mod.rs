@@ -77,6 +77,9 @@ pub struct Settings {
     pub log_level: Option<LevelFilter>,
     /// Panics become log lines with the ids of the request, in place of text on stderr.
     pub log_panics: bool,
+    /// The OpenTelemetry API's current context follows ours also before the service asks for one of
+    /// its providers.
+    pub opentelemetry_context: bool,
     /// Variables with values that were not understood and are as if unset, which the specification
     /// demands for numbers and enums. Telemetry warns of each when it starts.
     pub ignored: Vec<SettingsError>,
@@ -115,6 +118,7 @@ impl Default for Settings {
             log_repeats: Some(RepeatLimit::default()),
             log_level: None,
             log_panics: false,
+            opentelemetry_context: false,
             ignored: Vec::new(),
         }
     }
@@ -162,6 +166,7 @@ impl Settings {
             log_repeats: defaults.log_repeats,
             log_level: log_level(&env),
             log_panics: defaults.log_panics,
+            opentelemetry_context: defaults.opentelemetry_context,
             ignored: Vec::new(),
         };
         if env.boolean("OTEL_SDK_DISABLED") {

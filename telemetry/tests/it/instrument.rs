@@ -282,3 +282,25 @@ async fn asking_whether_something_is_enabled_loses_no_span() {
     .await;
     assert_eq!(collector.spans().await.len(), 4);
 }
+
+/// The first to ask for a provider may do so in the middle of a request.
+#[tokio::test]
+async fn a_provider_that_is_asked_for_late_still_finds_its_parent() {
+    let (telemetry, collector) = subscribed("orders");
+    let handler = |telemetry: Telemetry| async move {
+        for name in ["first", "second"] {
+            let tracer = telemetry.tracer_provider().tracer("library");
+            drop(tracer.start(name));
+            tokio::task::yield_now().await;
+        }
+    };
+    let inner = telemetry.clone();
+    let app = Router::new()
+        .route("/", get(move || handler(inner)))
+        .layer(telemetry.server_layer());
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    app.oneshot(request).await.unwrap();
+    let tree = Tree::one(collector.wait_for(|spans| spans.len() == 3).await);
+    tree.assert_edge("GET /", "first");
+    tree.assert_edge("GET /", "second");
+}

@@ -88,6 +88,7 @@ fn round(seed: u64) -> u64 {
         .settings(settings)
         .exporter(collector.exporter())
         .without_subscriber()
+        .opentelemetry_context()
         .build()
         .unwrap();
     let mut round = Round {

@@ -1,6 +1,6 @@
 //! What every part of one service's telemetry shares.
 
-use crate::context::{Propagators, SpanContext, TraceId, current};
+use crate::context::{Propagators, SpanContext, TraceId};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
@@ -131,9 +131,10 @@ impl Core {
     }
 
     /// From now on the OpenTelemetry API's current context follows ours.
+    #[cfg(feature = "opentelemetry-sdk")]
     pub(crate) fn speak_otel(&self) {
         if !self.speaks_otel.swap(true, Ordering::Relaxed) {
-            current::attach_late();
+            crate::context::current::attach_late();
         }
     }
 

@@ -37,6 +37,7 @@ pub mod http;
 pub mod log;
 mod metrics;
 mod otel;
+#[cfg(feature = "opentelemetry-sdk")]
 mod otlp_api;
 mod pull;
 pub mod sampling;
@@ -54,7 +55,11 @@ pub use context::{Baggage, SpanContext};
 pub use conventions::{database, feature_flag, messaging, rpc};
 pub use counts::{DropReason, ShutdownReport, SpanCounts};
 pub use export::{Exporter, OtlpError};
-pub use http::{ClientMiddleware, Edge, ServerLayer};
+#[cfg(feature = "reqwest")]
+pub use http::ClientMiddleware;
+pub use http::Edge;
+#[cfg(feature = "axum")]
+pub use http::ServerLayer;
 pub use log::{FilterError, Format, LineWriter, RepeatLimit};
 pub use metrics::{Counter, Histogram, Instrument, InstrumentError, MetricsPage};
 pub use service::Service;

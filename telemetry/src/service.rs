@@ -2,7 +2,6 @@
 
 use crate::settings::{Entity, Settings};
 use crate::span::proto;
-use opentelemetry::KeyValue;
 
 /// A service: its name, version and instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,16 +68,6 @@ impl Service {
         }
         attributes
     }
-}
-
-/// The resource as the OpenTelemetry SDK wants it.
-pub(crate) fn resource(attributes: &[(String, String)]) -> opentelemetry_sdk::Resource {
-    let attributes = attributes
-        .iter()
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    opentelemetry_sdk::Resource::builder_empty()
-        .with_attributes(attributes)
-        .build()
 }
 
 /// The resource as field 1 of a `ResourceSpans`, with references to those entities that it is

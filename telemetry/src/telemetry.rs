@@ -12,19 +12,17 @@ use crate::export::signal::Signal;
 use crate::export::spool::Spool;
 use crate::export::{self, Exporter, OtlpError};
 use crate::http::options::Options;
-use crate::http::{ClientMiddleware, Edge, OptionsError, ServerLayer};
+use crate::http::{Edge, OptionsError};
 use crate::log::records::Records;
 use crate::log::{self, FilterError, Format, RepeatLimit};
 use crate::metrics::{Counter, Histogram, Instrument, InstrumentError, Metrics, MetricsPage, Push};
-use crate::otlp_api::OtlpApi;
+#[cfg(feature = "opentelemetry-sdk")]
+use crate::otel::Providers;
 use crate::pull::Pull;
 use crate::sampling::Sampler;
 use crate::service::{self, Service};
 use crate::settings::{Otlp, Settings, SettingsError};
-use crate::{otel, subscriber};
-use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use crate::subscriber;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -235,17 +233,14 @@ impl Builder {
                 })
             })
             .transpose()?;
-        let resource = service::resource(&attributes);
-        let tracer_provider = otel::tracer_provider(&core, resource.clone());
-        let otlp_api = OtlpApi::new(&settings, resource);
         Ok(Telemetry {
             inner: Arc::new(Inner {
+                #[cfg(feature = "opentelemetry-sdk")]
+                providers: Providers::new(&core, &settings, &attributes),
                 core,
                 way,
                 push,
                 log,
-                tracer_provider,
-                otlp_api,
                 pull,
             }),
         })
@@ -292,8 +287,8 @@ struct Inner {
     way: Way,
     push: Option<Push>,
     log: Option<log::Handle>,
-    tracer_provider: SdkTracerProvider,
-    otlp_api: OtlpApi,
+    #[cfg(feature = "opentelemetry-sdk")]
+    providers: Providers,
     pull: Option<Pull>,
 }
 
@@ -318,26 +313,6 @@ impl Telemetry {
         }
     }
 
-    /// A layer for `axum::Router::layer`: server span, metrics, context, `traceresponse`.
-    #[must_use]
-    pub fn server_layer(&self) -> ServerLayer {
-        ServerLayer::new(self.edge())
-    }
-
-    /// An HTTP client whose requests are client spans and carry the current context.
-    #[must_use]
-    pub fn client(&self, inner: reqwest::Client) -> reqwest_middleware::ClientWithMiddleware {
-        reqwest_middleware::ClientBuilder::new(inner)
-            .with(self.client_middleware())
-            .build()
-    }
-
-    /// The same as one link of a longer chain.
-    #[must_use]
-    pub fn client_middleware(&self) -> ClientMiddleware {
-        ClientMiddleware::new(self.edge())
-    }
-
     /// Runs a future within a context that is not sampled: for housekeeping such as heartbeats,
     /// which is counted in metrics here and at the callee, and makes no traces.
     pub fn untraced<F: Future>(&self, future: F) -> InCurrent<F> {
@@ -352,14 +327,6 @@ impl Telemetry {
         current::in_context(span, otel, future)
     }
 
-    /// Takes the spans of an OpenTelemetry SDK's own `TracerProvider`, for code that has one: its
-    /// sampler and ids stay its own, the resource and the limits are this service's.
-    #[must_use]
-    pub fn span_processor(&self) -> impl SpanProcessor + use<> {
-        self.inner.core.speak_otel();
-        otel::Encode::new(&self.inner.core)
-    }
-
     /// Spans of `tracing` for a subscriber of your own; outside any context they belong to this
     /// service. See [`SpanLayer`] for more.
     pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
@@ -371,6 +338,11 @@ impl Telemetry {
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.inner.core
+    }
+
+    #[cfg(feature = "opentelemetry-sdk")]
+    pub(crate) fn providers(&self) -> &Providers {
+        &self.inner.providers
     }
 
     /// Server and client spans for a server that is not built on tower.
@@ -458,28 +430,6 @@ impl Telemetry {
         records.map_or(SpanCounts::default(), |records| records.counts())
     }
 
-    /// The OpenTelemetry API's tracers; their spans go the same way as ours.
-    #[must_use]
-    pub fn tracer_provider(&self) -> &SdkTracerProvider {
-        self.inner.core.speak_otel();
-        &self.inner.tracer_provider
-    }
-
-    /// The OpenTelemetry API's meters, exported by OTLP if `OTEL_METRICS_EXPORTER` says so.
-    #[must_use]
-    pub fn meter_provider(&self) -> &SdkMeterProvider {
-        self.inner.core.speak_otel();
-        self.inner.otlp_api.meter_provider()
-    }
-
-    /// The OpenTelemetry API's loggers, exported by OTLP if `OTEL_LOGS_EXPORTER` says so. Lines of
-    /// `tracing` do not pass here.
-    #[must_use]
-    pub fn logger_provider(&self) -> &SdkLoggerProvider {
-        self.inner.core.speak_otel();
-        self.inner.otlp_api.logger_provider()
-    }
-
     /// Sends what waits, and returns once that is done or one attempt has failed.
     pub async fn flush(&self) {
         self.sum_up_log();
@@ -538,8 +488,11 @@ impl Telemetry {
                 records.shutdown(deadline).await;
             }
         };
-        let otlp_api = self.inner.otlp_api.shutdown(deadline);
-        tokio::join!(spans, metrics, records, otlp_api);
+        let providers = async {
+            #[cfg(feature = "opentelemetry-sdk")]
+            self.inner.providers.shutdown(deadline).await;
+        };
+        tokio::join!(spans, metrics, records, providers);
         self.inner.core.metrics.stop_probes();
         self.sum_up_log();
         // Last, for whatever the others had to say. It has a moment even when they took all.

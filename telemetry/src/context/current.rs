@@ -134,6 +134,7 @@ thread_local! {
 
 /// The service asks for a provider of the OpenTelemetry API within one of its own requests, for the
 /// first time: that request's context is attached now, until what is current changes.
+#[cfg(feature = "opentelemetry-sdk")]
 pub(crate) fn attach_late() {
     let context = with_current(Current::to_otel).flatten();
     let guard = context.map(opentelemetry::Context::attach);

@@ -86,6 +86,7 @@ impl ClientSpan {
         self.current.span_context()
     }
 
+    #[cfg(feature = "reqwest")]
     pub(super) fn current(&self) -> &Current {
         &self.current
     }

@@ -4,6 +4,7 @@ use super::body::TrackedBody;
 use super::edge::{Edge, ServerRequest, Trust};
 use super::server::ServerSpan;
 use super::sizes::content_length;
+use crate::Telemetry;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::routing::Route;
 use http::{HeaderName, Method, Response, StatusCode};
@@ -29,6 +30,14 @@ pub enum Traceresponse {
     Always,
     /// None.
     Never,
+}
+
+impl Telemetry {
+    /// A layer for `axum::Router::layer`: server span, metrics, context, `traceresponse`.
+    #[must_use]
+    pub fn server_layer(&self) -> ServerLayer {
+        ServerLayer::new(self.edge())
+    }
 }
 
 /// Wraps every request in a server span. Put it on with `axum::Router::layer`, last, so that it

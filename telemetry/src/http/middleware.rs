@@ -2,6 +2,7 @@
 
 use super::client::{ClientRequest, ClientSpan};
 use super::edge::Edge;
+use crate::Telemetry;
 use crate::context::current;
 use async_trait::async_trait;
 use http::Extensions;
@@ -9,6 +10,22 @@ use http_body::Body;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next};
 use std::io::ErrorKind;
+
+impl Telemetry {
+    /// An HTTP client whose requests are client spans and carry the current context.
+    #[must_use]
+    pub fn client(&self, inner: reqwest::Client) -> reqwest_middleware::ClientWithMiddleware {
+        reqwest_middleware::ClientBuilder::new(inner)
+            .with(self.client_middleware())
+            .build()
+    }
+
+    /// The same as one link of a longer chain.
+    #[must_use]
+    pub fn client_middleware(&self) -> ClientMiddleware {
+        ClientMiddleware::new(self.edge())
+    }
+}
 
 /// The link of a `reqwest_middleware` chain that makes a client span of each attempt, and sends
 /// the context along. Put it on after whatever retries.

@@ -4,13 +4,18 @@
 //! [`Edge`] is the core: it needs neither tower nor `Send`. [`ServerLayer`] wraps it for axum,
 //! [`ClientMiddleware`] for reqwest.
 
+#[cfg(feature = "axum")]
 mod body;
 mod client;
+#[cfg(feature = "axum")]
+mod counted;
 mod edge;
 pub(crate) mod head;
 mod headers;
+#[cfg(feature = "axum")]
 mod layer;
 pub(crate) mod methods;
+#[cfg(feature = "reqwest")]
 mod middleware;
 pub(crate) mod options;
 mod origin;
@@ -21,10 +26,13 @@ mod sizes;
 mod traceresponse;
 mod url;
 
+#[cfg(feature = "axum")]
 pub use body::TrackedBody;
 pub use client::{ClientRequest, ClientSpan};
 pub use edge::{Edge, ServerRequest, Trust};
+#[cfg(feature = "axum")]
 pub use layer::{ResponseFuture, ServerLayer, ServerService, Traceresponse};
+#[cfg(feature = "reqwest")]
 pub use middleware::{ClientMiddleware, ResendCount, UrlTemplate};
 pub use options::OptionsError;
 pub use server::{Scope, ServerSpan};

@@ -5,7 +5,7 @@ use super::edge::Edge;
 use super::head::HeadId;
 use super::methods::Method;
 use super::semconv::{self, Scheme, Version};
-use super::sizes::{self, Counted, Sizes};
+use super::sizes::{self, Sizes};
 use super::traceresponse;
 use crate::clock;
 use crate::context::current::{Current, InPlace, Scoped};
@@ -180,7 +180,8 @@ impl ServerSpan {
     }
 
     /// Where a request's body is counted as it comes in, if it has to be.
-    pub(super) fn counted(&self) -> Option<Counted> {
+    #[cfg(feature = "axum")]
+    pub(super) fn counted(&self) -> Option<sizes::Counted> {
         self.state().sizes.as_ref()?.counted()
     }
 

@@ -4,15 +4,10 @@
 use crate::metrics::BodySizes;
 use crate::span::attributes::Attributes;
 use crate::span::limits::Limits;
-use axum::body::Body;
-use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use http_body::{Frame, SizeHint};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 
 /// Bytes of one request's bodies.
 #[derive(Debug)]
@@ -31,6 +26,13 @@ enum Received {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counted(Arc<AtomicU64>);
 
+#[cfg(feature = "axum")]
+impl Counted {
+    pub(super) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 impl Sizes {
     pub(super) fn of(headers: &HeaderMap) -> Sizes {
         Sizes {
@@ -48,6 +50,7 @@ impl Sizes {
         self.response = Some(bytes);
     }
 
+    #[cfg(feature = "axum")]
     pub(super) fn counted(&self) -> Option<Counted> {
         match &self.request {
             Received::Known(_) => None,
@@ -80,49 +83,5 @@ pub(super) fn describe(out: &mut Attributes, limits: &Limits, sizes: &BodySizes)
         if let Some(bytes) = bytes.and_then(|bytes| i64::try_from(bytes).ok()) {
             out.push(limits, key, bytes);
         }
-    }
-}
-
-impl Counted {
-    /// The body, counted as it is read.
-    pub(super) fn body(self, inner: Body) -> Body {
-        if http_body::Body::is_end_stream(&inner) {
-            return inner;
-        }
-        Body::new(CountedBody {
-            inner,
-            counted: self,
-        })
-    }
-}
-
-struct CountedBody {
-    inner: Body,
-    counted: Counted,
-}
-
-impl http_body::Body for CountedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let bytes = frame.data_ref().map_or(0, Buf::remaining);
-            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-            self.counted.0.fetch_add(bytes, Ordering::Relaxed);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

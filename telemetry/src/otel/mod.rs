@@ -1,10 +1,16 @@
 //! The OpenTelemetry API as another way in: its spans nest under ours and go the same way.
 
+#[cfg(feature = "opentelemetry-sdk")]
 mod processor;
+#[cfg(feature = "opentelemetry-sdk")]
 mod provider;
+#[cfg(feature = "opentelemetry-sdk")]
+mod providers;
+#[cfg(feature = "opentelemetry-sdk")]
+mod scopes;
 
-pub(crate) use processor::Encode;
-pub(crate) use provider::tracer_provider;
+#[cfg(feature = "opentelemetry-sdk")]
+pub(crate) use providers::Providers;
 
 use crate::context::current::Current;
 use crate::context::{self, Baggage};
@@ -37,16 +43,6 @@ fn span_context(current: &Current) -> SpanContext {
         false,
         state.unwrap_or_default(),
     )
-}
-
-/// A context of the OpenTelemetry API as one of ours.
-fn ours(context: &SpanContext) -> context::SpanContext {
-    context::SpanContext {
-        trace_id: context::TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
-        span_id: context::SpanId(u64::from_be_bytes(context.span_id().to_bytes())),
-        flags: context::TraceFlags(context.trace_flags().to_u8()),
-        tracestate: context::TraceState::parse(&context.trace_state().header()),
-    }
 }
 
 /// That API still has the grammar of level 1 for keys: what it cannot hold is left out there.

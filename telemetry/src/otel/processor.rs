@@ -1,12 +1,12 @@
 //! Spans of an OpenTelemetry SDK, written as ours are.
 
+use super::scopes::Scopes;
 use crate::context::{SpanId, TraceFlags, TraceId};
 use crate::core::Core;
 use crate::settings::Limits;
 use crate::span::attributes::{Attributes, Owner};
 use crate::span::body::{self, Body};
 use crate::span::encode::{self, Kind, Parent};
-use crate::span::scope::Scopes;
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -103,7 +103,7 @@ fn body(limits: &Limits, span: &SpanData) -> Body {
         let dropped = link.dropped_attributes_count;
         set_all(&mut attributes, limits, &link.attributes, dropped);
         let (linked, remote) = (
-            super::ours(&link.span_context),
+            super::provider::ours(&link.span_context),
             link.span_context.is_remote(),
         );
         body.link(limits, &linked, remote, attributes);

@@ -1,7 +1,7 @@
 //! A provider of tracers whose spans end up in our pipeline.
 
 use super::processor::Encode;
-use crate::context::{SpanId, TraceId};
+use crate::context::{self, SpanId, TraceId};
 use crate::core::Core;
 use crate::sampling::{Decision, Subject};
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
@@ -65,14 +65,14 @@ impl Decide {
     ) -> Decision {
         match parent {
             Some(parent) if parent.is_remote() => {
-                let caller = super::ours(parent);
+                let caller = ours(parent);
                 self.core.sample(caller.trace_id, Some(&caller), subject)
             }
             Some(parent) if self.core.sampling().keeps_local() => Decision {
                 sampled: parent.is_sampled(),
                 tracestate: None,
             },
-            Some(parent) => self.core.sample_within(&super::ours(parent), subject),
+            Some(parent) => self.core.sample_within(&ours(parent), subject),
             None => {
                 let trace_id = TraceId(u128::from_be_bytes(trace_id.to_bytes()));
                 self.core.sample(trace_id, None, subject)
@@ -119,5 +119,15 @@ impl ShouldSample for Decide {
             attributes: Vec::new(),
             trace_state,
         }
+    }
+}
+
+/// A context of the OpenTelemetry API as one of ours.
+pub(super) fn ours(context: &SpanContext) -> context::SpanContext {
+    context::SpanContext {
+        trace_id: TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
+        span_id: SpanId(u64::from_be_bytes(context.span_id().to_bytes())),
+        flags: context::TraceFlags(context.trace_flags().to_u8()),
+        tracestate: context::TraceState::parse(&context.trace_state().header()),
     }
 }

@@ -18,11 +18,37 @@ pub(super) fn write(out: &mut [u8], bytes: &[u8]) {
     }
 }
 
-/// Sixteen lowercase digits.
-#[inline]
-pub(super) fn read16(text: &[u8; 16]) -> Option<u64> {
-    let (eights, _) = text.as_chunks::<8>();
-    Some((u64::from(number(eights[0])?) << 32) | u64::from(number(eights[1])?))
+/// The half bytes of as many lowercase digits. Written so that a compiler does many at once.
+#[inline(always)]
+pub(super) fn half_bytes<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
+    let mut half_bytes = [0; N];
+    let mut wrong = 0;
+    for (half_byte, digit) in half_bytes.iter_mut().zip(digits) {
+        let (decimal, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        let is_decimal = decimal < 10;
+        wrong |= u8::from(!is_decimal & (letter >= 6));
+        *half_byte = if is_decimal {
+            decimal
+        } else {
+            letter.wrapping_add(10)
+        };
+    }
+    (wrong == 0).then_some(half_bytes)
+}
+
+/// The number of sixteen half bytes, the highest first.
+#[inline(always)]
+pub(super) fn joined(half_bytes: &[u8; 16]) -> u64 {
+    let (eights, _) = half_bytes.as_chunks::<8>();
+    (packed(u64::from_be_bytes(eights[0])) << 32) | packed(u64::from_be_bytes(eights[1]))
+}
+
+/// Half bytes, one in each byte, without the gaps between them.
+#[inline(always)]
+fn packed(spread: u64) -> u64 {
+    let pairs = (spread | (spread >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    (fours | (fours >> 16)) & 0xffff_ffff
 }
 
 /// The digits of sixteen half bytes.
@@ -84,10 +110,7 @@ fn number(digits: [u8; 8]) -> Option<u32> {
         return None;
     }
     // A letter's low half byte counts from one.
-    let mut value = (text & (0x0f * ONES)) + 9 * (letter >> 7);
-    value = (value | (value >> 4)) & 0x00ff_00ff_00ff_00ff;
-    value = (value | (value >> 8)) & 0x0000_ffff_0000_ffff;
-    Some((value | (value >> 16)) as u32)
+    Some(packed((text & (0x0f * ONES)) + 9 * (letter >> 7)) as u32)
 }
 
 #[cfg(test)]
@@ -108,7 +131,7 @@ mod tests {
             assert_eq!(read_wide(&written), Some(value));
             let half = write16(value as u64);
             assert_eq!(half, written[16..]);
-            assert_eq!(read16(&half), Some(value as u64));
+            assert_eq!(joined(&half_bytes(&half).unwrap()), value as u64);
             for len in 0..=16 {
                 let expected = u64::from_str_radix(&text[..len], 16).unwrap_or(0);
                 assert_eq!(read(&text.as_bytes()[..len]), Some(expected));
@@ -127,6 +150,7 @@ mod tests {
                 digits[at] = byte;
                 let expected = byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
                 assert_eq!(read(&digits).is_some(), expected, "{digits:?}");
+                assert_eq!(half_bytes(&digits).is_some(), expected, "{digits:?}");
             }
         }
     }

@@ -26,24 +26,28 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
         _ => trim(value),
     };
     let head: &[u8; 55] = text.first_chunk()?;
-    let half = |at: usize| hex::read16(head[at..at + 16].try_into().ok()?);
-    let version = hex::read(&head[..2])?;
-    if version == 0xff || head[2] != b'-' || head[35] != b'-' || head[52] != b'-' {
+    let known = match (&head[..2], text.get(55)) {
+        (b"00", None) => TraceFlags::SAMPLED.0 | TraceFlags::RANDOM.0,
+        (b"00" | b"ff", _) => return None,
+        (version, None | Some(b'-')) => {
+            hex::read(version)?;
+            TraceFlags::SAMPLED.0
+        }
+        _ => return None,
+    };
+    if head[2] != b'-' || head[35] != b'-' || head[52] != b'-' {
         return None;
     }
-    match text.get(55) {
-        None => {}
-        Some(b'-') if version > 0 => {}
-        Some(_) => return None,
-    }
-    let known = match version {
-        0 => TraceFlags::SAMPLED.0 | TraceFlags::RANDOM.0,
-        _ => TraceFlags::SAMPLED.0,
-    };
+    let trace_id = hex::half_bytes(head[3..].first_chunk::<32>()?)?;
+    let (trace_id, _) = trace_id.as_chunks::<16>();
+    let span_id = hex::half_bytes(head[36..].first_chunk::<16>()?)?;
+    let flags = hex::half_bytes(head[53..].first_chunk::<2>()?)?;
     let context = SpanContext {
-        trace_id: TraceId((u128::from(half(3)?) << 64) | u128::from(half(19)?)),
-        span_id: SpanId(half(36)?),
-        flags: TraceFlags(u8::try_from(hex::read(&head[53..55])?).ok()? & known),
+        trace_id: TraceId(
+            u128::from(hex::joined(&trace_id[0])) << 64 | u128::from(hex::joined(&trace_id[1])),
+        ),
+        span_id: SpanId(hex::joined(&span_id)),
+        flags: TraceFlags((flags[0] << 4 | flags[1]) & known),
         tracestate: TraceState::NONE,
     };
     context.is_valid().then_some(context)

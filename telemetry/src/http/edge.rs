@@ -11,7 +11,8 @@ use super::sizes::Sizes;
 use super::url;
 use crate::context::current::{self, Carried, Current};
 use crate::context::{
-    self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, parse_traceparent,
+    self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
+    parse_traceparent,
 };
 use crate::core::Core;
 use crate::sampling::Subject;
@@ -113,8 +114,8 @@ impl Edge {
             },
         };
         let origin = match request.trust {
-            Trust::Parent => origin::forwarded(&scan),
-            Trust::Link => Origin::default(),
+            Trust::Parent if scan.is_forwarded => origin::forwarded(&scan),
+            _ => Origin::default(),
         };
         let scheme = origin
             .scheme
@@ -142,6 +143,7 @@ impl Edge {
     }
 
     /// What the caller's context is to this request.
+    #[inline(always)]
     fn origins(&self, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins {
         let (caller, baggage) = self.caller(request, scan);
         match request.trust {
@@ -151,17 +153,23 @@ impl Edge {
                 carried: None,
             },
             Trust::Parent => {
-                let state = caller.as_ref().map(|caller| caller.tracestate.clone());
+                let state = caller.as_ref().map(|caller| &caller.tracestate);
+                // Most callers carry nothing.
+                let carried = match state {
+                    None | Some(&TraceState::NONE) if baggage.is_empty() => None,
+                    state => Carried::new(state.cloned().unwrap_or_default(), baggage),
+                };
                 Origins {
                     parent: caller,
                     link: None,
-                    carried: Carried::new(state.unwrap_or_default(), baggage),
+                    carried,
                 }
             }
         }
     }
 
     /// What the caller says of itself. In the usual formats the scan has found it already.
+    #[inline(always)]
     fn caller(
         &self,
         request: &ServerRequest<'_>,
@@ -271,33 +279,32 @@ fn describe(
     origin: &Origin<'_>,
     peer: Option<SocketAddr>,
 ) {
-    let mut text = |key: &str, value: &str| out.push(limits, key, value);
     if form.method == Method::OTHER {
-        text("http.request.method_original", request.method.as_str());
+        let method = request.method.as_str();
+        out.push(limits, "http.request.method_original", method);
     }
-    text("url.path", request.uri.path());
+    out.text(limits, "url.path", request.uri.path());
     if let Some(query) = request.uri.query() {
-        text("url.query", &url::redact(query));
+        out.text(limits, "url.query", &url::redact(query));
     }
     if let Some(agent) = scan.user_agent.and_then(|agent| agent.to_str().ok()) {
-        text("user_agent.original", agent);
+        out.text(limits, "user_agent.original", agent);
     }
     if let Some(client) = origin.client {
-        text("client.address", client);
+        out.push(limits, "client.address", client);
     }
     let host = origin.host.or_else(|| origin::direct(request.uri, scan));
     if let Some((host, port)) = host {
-        text("server.address", host);
-        let port = port.unwrap_or(form.scheme.port());
-        out.push(limits, "server.port", i64::from(port));
+        out.text(limits, "server.address", host);
+        out.number(limits, "server.port", port.unwrap_or(form.scheme.port()));
     }
     if let Some(peer) = peer {
         let mut address = pool::Text::default();
         address.write(peer.ip());
         if origin.client.is_none() {
-            out.push(limits, "client.address", address.as_str());
+            out.text(limits, "client.address", address.as_str());
         }
-        out.push(limits, "network.peer.address", address.as_str());
-        out.push(limits, "network.peer.port", i64::from(peer.port()));
+        out.text(limits, "network.peer.address", address.as_str());
+        out.number(limits, "network.peer.port", peer.port());
     }
 }

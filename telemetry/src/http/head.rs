@@ -50,6 +50,7 @@ impl Head {
     }
 
     /// Empty when no route matched.
+    #[cfg(test)]
     pub(crate) fn route(&self) -> &str {
         &self.route
     }
@@ -114,7 +115,9 @@ pub(crate) struct Heads {
 /// A head that this thread has used, found by the address of the router's own string.
 struct Recent {
     heads: u64,
-    route: (usize, usize),
+    address: usize,
+    /// The string at an address may have changed, so it is compared.
+    route: Box<str>,
     head: HeadId,
 }
 
@@ -136,14 +139,11 @@ impl Heads {
 
     /// The head of a route; `metrics` name its series.
     pub(crate) fn find(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
-        let address = (route.as_ptr().addr(), route.len());
+        let address = route.as_ptr().addr();
         let found = RECENT.try_with(|recent| {
             let mut recent = recent.borrow_mut();
             let known = recent.iter().find(|recent| {
-                // The string at an address may have changed, so it is compared.
-                recent.route == address
-                    && recent.heads == self.id
-                    && self.get(recent.head).route() == route
+                recent.address == address && recent.heads == self.id && *recent.route == *route
             });
             if let Some(known) = known {
                 return known.head;
@@ -154,7 +154,8 @@ impl Heads {
             }
             recent.push(Recent {
                 heads: self.id,
-                route: address,
+                address,
+                route: route.into(),
                 head,
             });
             head

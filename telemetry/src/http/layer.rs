@@ -3,7 +3,7 @@
 use super::body::TrackedBody;
 use super::edge::{Edge, ServerRequest, Trust};
 use super::server::ServerSpan;
-use super::sizes::content_length;
+use super::sizes::{Counted, content_length};
 use crate::Telemetry;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::routing::Route;
@@ -124,21 +124,37 @@ where
         let span = self.layer.edge.start_from(&request_in, peer);
         let head_only = *request.method() == Method::HEAD;
         if let Some(counted) = span.counted() {
-            request = request.map(|body| counted.body(body));
+            count_body(&mut request, counted);
+        }
+        let answer = self.layer.answer;
+        // A route of axum's only makes a future; what else a service does belongs to the span.
+        if TypeId::of::<S>() == TypeId::of::<Route>() {
+            return ResponseFuture {
+                // Large, and made where it stays.
+                inner: self.inner.call(request),
+                span: Some(span),
+                head_only,
+                answer,
+            };
         }
         let inner = {
-            // A route of axum's only makes a future; what else a service does belongs to the span.
-            let does_nothing = TypeId::of::<S>() == TypeId::of::<Route>();
-            let _scope = (!does_nothing).then(|| span.scope());
+            let _scope = span.scope();
             self.inner.call(request)
         };
         ResponseFuture {
             inner,
             span: Some(span),
             head_only,
-            answer: self.layer.answer,
+            answer,
         }
     }
+}
+
+/// Apart, so that the others' requests are not moved for it.
+#[cold]
+fn count_body(request: &mut Request, counted: Counted) {
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = counted.body(body);
 }
 
 pin_project! {

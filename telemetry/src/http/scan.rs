@@ -3,6 +3,7 @@
 //! Each look-up in a map of headers hashes a name, and a request has fewer headers than there are
 //! names to look up.
 
+use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 /// The headers that matter here. Of one that may come once, the first counts.
@@ -15,6 +16,8 @@ pub(super) struct Scan<'a> {
     pub(super) has_baggage: bool,
     pub(super) host: Option<&'a HeaderValue>,
     pub(super) user_agent: Option<&'a HeaderValue>,
+    /// A proxy tells of the client: one of those below is there.
+    pub(super) is_forwarded: bool,
     pub(super) forwarded: Option<&'a HeaderValue>,
     pub(super) forwarded_for: Option<&'a HeaderValue>,
     pub(super) forwarded_host: Option<&'a HeaderValue>,
@@ -25,30 +28,51 @@ impl<'a> Scan<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Scan<'a> {
         let mut scan = Scan::default();
         for (name, value) in headers {
-            let room = match name.as_str() {
-                "host" => &mut scan.host,
-                "user-agent" => &mut scan.user_agent,
-                "traceparent" => {
-                    scan.traceparents += 1;
-                    &mut scan.traceparent
-                }
-                "tracestate" => {
+            // Known names are numbers: these are compared without a look at their letters.
+            if *name == HOST {
+                scan.host.get_or_insert(value);
+                continue;
+            }
+            if *name == USER_AGENT {
+                scan.user_agent.get_or_insert(value);
+                continue;
+            }
+            let name = name.as_str();
+            // Most others are told apart by their length alone.
+            let room = match name.len() {
+                10 if name == "tracestate" => {
                     scan.has_tracestate = true;
                     continue;
                 }
-                "baggage" => {
+                11 if name == "traceparent" => {
+                    scan.traceparents += 1;
+                    &mut scan.traceparent
+                }
+                7 if name == "baggage" => {
                     scan.has_baggage = true;
                     continue;
                 }
-                "forwarded" => &mut scan.forwarded,
-                "x-forwarded-for" => &mut scan.forwarded_for,
-                "x-forwarded-host" => &mut scan.forwarded_host,
-                "x-forwarded-proto" => &mut scan.forwarded_proto,
+                9 | 15 | 16 | 17 => match scan.told_by_proxy(name) {
+                    Some(room) => room,
+                    None => continue,
+                },
                 _ => continue,
             };
             room.get_or_insert(value);
         }
         scan
+    }
+
+    fn told_by_proxy(&mut self, name: &str) -> Option<&mut Option<&'a HeaderValue>> {
+        let room = match name {
+            "forwarded" => &mut self.forwarded,
+            "x-forwarded-for" => &mut self.forwarded_for,
+            "x-forwarded-host" => &mut self.forwarded_host,
+            "x-forwarded-proto" => &mut self.forwarded_proto,
+            _ => return None,
+        };
+        self.is_forwarded = true;
+        Some(room)
     }
 }
 

@@ -79,7 +79,10 @@ impl ServerSpan {
     ) -> ServerSpan {
         current.core.metrics.server.begin(form.method, form.scheme);
         let otel = current.to_otel();
-        let state = State {
+        let room = ROOMS.try_with(|rooms| rooms.borrow_mut().pop());
+        let mut room = room.ok().flatten().unwrap_or_default();
+        // Written where it stays.
+        *room = Some(State {
             scoped: Scoped::new(current, otel),
             parent,
             start: Instant::now(),
@@ -88,10 +91,7 @@ impl ServerSpan {
             sizes,
             status: 0,
             error: None,
-        };
-        let room = ROOMS.try_with(|rooms| rooms.borrow_mut().pop());
-        let mut room = room.ok().flatten().unwrap_or_default();
-        *room = Some(state);
+        });
         ServerSpan { room: Some(room) }
     }
 
@@ -279,8 +279,7 @@ impl State {
             return;
         };
         if self.status != 0 {
-            let status = i64::from(self.status);
-            attributes.push(core.limits(), "http.response.status_code", status);
+            attributes.number(core.limits(), "http.response.status_code", self.status);
         }
         if let Some(error) = error {
             attributes.push(core.limits(), "error.type", error);

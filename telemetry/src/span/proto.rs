@@ -228,6 +228,31 @@ pub(crate) fn attribute_within(
     }
 }
 
+/// The longest key and text, together, that [`short_text`] can write.
+pub(super) const SHORT: usize = 121;
+
+/// A `KeyValue` of text as the field `tag`. Where the key is a constant it becomes part of the code.
+#[inline(always)]
+pub(super) fn short_text(out: &mut Vec<u8>, tag: u8, key: &'static str, text: &str) {
+    let pair = (key.len() + text.len() + 6) as u8;
+    out.extend_from_slice(&[tag, pair, 0x0a, key.len() as u8]);
+    out.extend_from_slice(key.as_bytes());
+    let len = text.len() as u8;
+    out.extend_from_slice(&[0x12, len + 2, 0x0a, len]);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// The same of a number.
+#[inline(always)]
+pub(super) fn short_number(out: &mut Vec<u8>, tag: u8, key: &'static str, number: u16) {
+    let [low, middle, high] =
+        [number & 0x7f, number >> 7 & 0x7f, number >> 14].map(|bits| bits as u8);
+    // Always three bytes: a varint may have continuation bits in front of zeros.
+    out.extend_from_slice(&[tag, (key.len() + 8) as u8, 0x0a, key.len() as u8]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[0x12, 4, 0x18, low | 0x80, middle | 0x80, high]);
+}
+
 #[cold]
 #[inline(never)]
 fn long_attribute(out: &mut Vec<u8>, tag: u8, limits: &Limits, key: &str, value: impl Attribute) {

@@ -145,11 +145,14 @@ fn detach_late() {
     drop(LATE.try_with(Cell::take));
 }
 
-fn swap(current: Option<Current>) -> Option<Current> {
-    CURRENT
-        .try_with(|cell| cell.replace(current))
-        .ok()
-        .flatten()
+/// In place: it is done twice for each poll.
+#[inline]
+fn swap(current: &mut Option<Current>) {
+    let swapped = CURRENT.try_with(|cell| std::mem::swap(&mut *cell.borrow_mut(), current));
+    if swapped.is_err() {
+        // A thread that is going away has no current context.
+        *current = None;
+    }
 }
 
 /// The current context. Its span may be one that the OpenTelemetry API attached.
@@ -270,18 +273,19 @@ impl Scoped {
             .lent
             .take()
             .unwrap_or_else(|| (Arc::clone(core), carried.clone()));
-        let current = Current {
-            trace_id: *trace_id,
-            span_id: *span_id,
-            flags: *flags,
-            core,
-            carried,
-        };
-        InPlace {
+        let mut in_place = InPlace {
             scoped: self,
-            previous: swap(Some(current)),
+            other: Some(Current {
+                trace_id: *trace_id,
+                span_id: *span_id,
+                flags: *flags,
+                core,
+                carried,
+            }),
             _otel: otel,
-        }
+        };
+        swap(&mut in_place.other);
+        in_place
     }
 }
 
@@ -289,7 +293,8 @@ impl Scoped {
 #[derive(Debug)]
 pub(crate) struct InPlace<'a> {
     scoped: &'a Scoped,
-    previous: Option<Current>,
+    /// The previous one.
+    other: Option<Current>,
     // Not Send, as this is not.
     _otel: Option<opentelemetry::ContextGuard>,
 }
@@ -297,11 +302,13 @@ pub(crate) struct InPlace<'a> {
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
         detach_late();
-        let found = swap(self.previous.take());
+        swap(&mut self.other);
         // Something entered later and never left would be found instead.
-        let ours = found.filter(|found| found.span_id == self.scoped.current.span_id);
-        let lent = ours.map(|ours| (ours.core, ours.carried));
-        self.scoped.lent.replace(lent);
+        if let Some(found) = self.other.take()
+            && found.span_id == self.scoped.current.span_id
+        {
+            self.scoped.lent.replace(Some((found.core, found.carried)));
+        }
     }
 }
 
@@ -314,10 +321,11 @@ pub(crate) struct Entered {
     _not_send: PhantomData<*const ()>,
 }
 
-pub(crate) fn enter(current: Option<Current>, otel: Option<opentelemetry::Context>) -> Entered {
+pub(crate) fn enter(mut current: Option<Current>, otel: Option<opentelemetry::Context>) -> Entered {
     let _otel = otel.map(opentelemetry::Context::attach);
+    swap(&mut current);
     Entered {
-        previous: swap(current),
+        previous: current,
         restores: true,
         _otel,
         _not_send: PhantomData,
@@ -336,7 +344,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         detach_late();
         if self.restores {
-            swap(self.previous.take());
+            swap(&mut self.previous);
         }
     }
 }

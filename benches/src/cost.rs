@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::callgrind::{self, Cost};
 use crate::section::{Bar, Section};
 use crate::subject::{
-    BARE, FASTRACE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF, SDK, TOWER,
-    TOWER_OTEL, TRACING, Variant,
+    BARE, BARE_PARENT, FASTRACE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF,
+    SDK, TOWER, TOWER_OTEL, TRACING, Variant,
 };
 use crate::table::{Table, thousands};
 
@@ -43,6 +43,27 @@ const PEERS: [(Variant, Option<Limit>); 5] = [
     (FASTRACE, None),
 ];
 
+/// What the same request costs without telemetry.
+#[derive(Debug, Clone, Copy)]
+struct Without {
+    bare: Cost,
+    identity: Cost,
+}
+
+impl Without {
+    /// For a request that has one more header, whose making is nobody's cost.
+    fn with_header(self, bare: Cost) -> Without {
+        Without {
+            bare,
+            identity: Cost {
+                instructions: self.identity.instructions + bare.instructions
+                    - self.bare.instructions,
+                allocations: self.identity.allocations + bare.allocations - self.bare.allocations,
+            },
+        }
+    }
+}
+
 /// Counts ours, and the peers if asked to.
 pub(crate) fn measure(with_peers: bool) -> Result<Section> {
     if !callgrind::is_installed() {
@@ -51,8 +72,11 @@ pub(crate) fn measure(with_peers: bool) -> Result<Section> {
              apt-get install valgrind"
         );
     }
-    let bare = count(BARE)?;
-    let identity = count(IDENTITY)?;
+    let plain = Without {
+        bare: count(BARE)?,
+        identity: count(IDENTITY)?,
+    };
+    let called = plain.with_header(count(BARE_PARENT)?);
     let mut table = Table::new(&[
         "a request, its thread",
         "instr.",
@@ -60,15 +84,24 @@ pub(crate) fn measure(with_peers: bool) -> Result<Section> {
         "allocs",
         "own",
     ]);
-    row(&mut table, BARE, bare, bare, None);
-    row(&mut table, IDENTITY, identity, bare, None);
+    for (variant, cost) in [
+        (BARE, plain.bare),
+        (BARE_PARENT, called.bare),
+        (IDENTITY, plain.identity),
+    ] {
+        row(&mut table, variant, cost, plain, false);
+    }
     let mut bars = Vec::new();
     let peers = PEERS.iter().filter(|_| with_peers);
     for &(variant, limit) in OURS_HELD.iter().chain(peers) {
         let cost = count(variant)?;
-        row(&mut table, variant, cost, bare, Some(identity));
+        let without = match variant {
+            OURS_PARENT | OURS_PARENT_OFF => called,
+            _ => plain,
+        };
+        row(&mut table, variant, cost, without, true);
         if let Some(limit) = limit {
-            bars.extend(hold(variant, cost, limit, bare, identity));
+            bars.extend(hold(variant, cost, limit, without));
         }
     }
     Ok(Section {
@@ -83,8 +116,9 @@ pub(crate) fn count(variant: Variant) -> Result<Cost> {
     callgrind::measure(variant)
 }
 
-fn row(table: &mut Table, variant: Variant, cost: Cost, bare: Cost, identity: Option<Cost>) {
-    let own = identity.map(|identity| cost.allocations - identity.allocations);
+fn row(table: &mut Table, variant: Variant, cost: Cost, without: Without, is_telemetry: bool) {
+    let Without { bare, identity } = without;
+    let own = is_telemetry.then_some(cost.allocations - identity.allocations);
     table.row([
         variant.title.to_owned(),
         thousands(cost.instructions),
@@ -94,7 +128,8 @@ fn row(table: &mut Table, variant: Variant, cost: Cost, bare: Cost, identity: Op
     ]);
 }
 
-fn hold(variant: Variant, cost: Cost, limit: Limit, bare: Cost, identity: Cost) -> [Bar; 2] {
+fn hold(variant: Variant, cost: Cost, limit: Limit, without: Without) -> [Bar; 2] {
+    let Without { bare, identity } = without;
     let instructions = cost.instructions - bare.instructions;
     let own = cost.allocations - identity.allocations;
     let bar = |what: &str, limit: f64, seen: String, met: bool| Bar {

@@ -79,6 +79,7 @@ macro_rules! variants {
 
 variants! {
     BARE = "bare", "bare axum", 0, Request;
+    BARE_PARENT = "bare-parent", "bare axum, with a caller's header", 0, Request;
     IDENTITY = "identity", "identity layer", 0, Request;
     OURS = "ours", "ours, sampled", 100, Request;
     OURS_PARENT = "ours-parent", "ours, caller sampled", 100, Request;
@@ -113,6 +114,7 @@ pub(crate) fn build(name: &str, sink: SocketAddr) -> Result<Box<dyn Subject>> {
     let per_cent = variant.per_cent;
     let (layered, caller) = match variant {
         BARE => (Layered::bare(), Caller::Untraced),
+        BARE_PARENT => (Layered::bare(), Caller::Sampled),
         IDENTITY => (Layered::identity(), Caller::Untraced),
         OURS | OURS_OFF | OURS_ONE => (ours::layered(per_cent, sink)?, Caller::Untraced),
         OURS_PARENT => (ours::layered(100, sink)?, Caller::Sampled),

@@ -211,7 +211,7 @@ impl Builder {
         }
         let signals = Signals {
             spool,
-            metrics: Metrics::new(&attributes, settings.metrics.exemplar_filter, &http),
+            metrics: Metrics::new(&attributes, &settings.metrics, &http),
             records,
         };
         let core = Core::new(service, &settings, recording, last_words, http, signals);

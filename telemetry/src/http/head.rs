@@ -192,13 +192,14 @@ impl Heads {
 mod tests {
     use super::*;
     use crate::http::options::Options;
+    use crate::settings::HistogramAggregation;
 
     fn heads() -> Heads {
         Heads::new(&Arc::default())
     }
 
     fn metrics() -> HttpServerMetrics {
-        HttpServerMetrics::new(&Options::default())
+        HttpServerMetrics::new(&Options::default(), HistogramAggregation::default())
     }
 
     #[test]

@@ -118,6 +118,11 @@ fn subtract_counts(now: &mut Distribution, before: &Distribution) {
             .iter()
             .zip(&before.counts)
             .all(|(now, before)| now >= before);
+    let grew = grew
+        && match (&mut now.exponential, &before.exponential) {
+            (Some(now), Some(before)) => now.subtract(before),
+            _ => true,
+        };
     if grew {
         for (now, before) in now.counts.iter_mut().zip(&before.counts) {
             *now -= before;
@@ -157,6 +162,7 @@ mod tests {
                     at_nanos: 3,
                 },
             )],
+            exponential: None,
         });
         all.family(histogram).unwrap().point(Labels::none(), data);
         all

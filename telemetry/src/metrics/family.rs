@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::exemplar::Exemplar;
+use super::exponential::Exponential;
 use super::histogram::Totals;
 use super::names;
 
@@ -250,6 +251,8 @@ pub(crate) struct Distribution {
     pub(crate) sum: f64,
     /// Of some buckets, with the bucket's index.
     pub(crate) exemplars: Vec<(usize, Exemplar)>,
+    /// The same values in the buckets that the push has instead.
+    pub(crate) exponential: Option<Exponential>,
 }
 
 impl Distribution {
@@ -275,6 +278,7 @@ impl Totals {
             exemplars: exemplars
                 .filter_map(|(at, exemplar)| Some((at, exemplar?)))
                 .collect(),
+            exponential: self.exponential,
         }
     }
 }

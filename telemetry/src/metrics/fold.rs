@@ -3,20 +3,23 @@
 use super::atomic::Arc;
 use super::exemplar::Exemplar;
 use super::histogram::{Buckets, Histogram, Recorder, Totals};
+use crate::settings::HistogramAggregation;
 
 #[derive(Debug)]
 pub(super) struct Series<B: Buckets> {
     buckets: B,
+    aggregation: HistogramAggregation,
     /// What dead threads recorded.
     base: Totals,
     threads: Vec<Arc<Histogram<B>>>,
 }
 
 impl<B: Buckets> Series<B> {
-    pub(super) fn new(buckets: B) -> Self {
+    pub(super) fn new(buckets: B, aggregation: HistogramAggregation) -> Self {
         Self {
-            base: Totals::new(buckets.bounds()),
+            base: Totals::new(buckets.bounds(), aggregation),
             buckets,
+            aggregation,
             threads: Vec::new(),
         }
     }
@@ -26,7 +29,7 @@ impl<B: Buckets> Series<B> {
         // Without this a service whose threads come and go, and that nobody scrapes,
         // would pile up their histograms.
         self.fold_dead();
-        let (recorder, histogram) = Recorder::new(self.buckets.clone());
+        let (recorder, histogram) = Recorder::new(self.buckets.clone(), self.aggregation);
         self.threads.push(histogram);
         recorder
     }

@@ -14,8 +14,10 @@ use std::marker::PhantomData;
 // Bounds are only read: the model need not see who shares them.
 use std::sync::Arc as ReadOnly;
 
-use super::atomic::{Arc, AtomicU64, Ordering};
+use super::atomic::{Arc, AtomicU64, Mutex, Ordering, lock};
 use super::exemplar::{Exemplar, ExemplarCell};
+use super::exponential::Exponential;
+use crate::settings::HistogramAggregation;
 
 /// Upper bounds in seconds that the semantic conventions advise for
 /// `http.server.request.duration` and `http.client.request.duration`.
@@ -125,6 +127,8 @@ pub(crate) struct Histogram<B: Buckets> {
     /// Bits of an `f64`.
     sum: AtomicU64,
     exemplars: B::Exemplars,
+    /// Besides, for the push, if that was chosen. Readers alone contend for the lock.
+    exponential: Option<Box<Mutex<Exponential>>>,
 }
 
 /// The only handle that writes: it can move to another thread but not be shared.
@@ -137,11 +141,13 @@ pub(crate) struct Recorder<B: Buckets> {
 
 impl<B: Buckets> Recorder<B> {
     /// A fresh histogram: the handle that writes it, and the one that reads it.
-    pub(crate) fn new(buckets: B) -> (Self, Arc<Histogram<B>>) {
+    pub(crate) fn new(buckets: B, aggregation: HistogramAggregation) -> (Self, Arc<Histogram<B>>) {
+        let exponential = aggregation.exponential();
         let histogram = Arc::new(Histogram {
             counts: buckets.counts(),
             sum: AtomicU64::new(0),
             exemplars: buckets.exemplars(),
+            exponential: exponential.map(|empty| Box::new(Mutex::new(empty))),
         });
         let recorder = Self {
             buckets,
@@ -161,6 +167,9 @@ impl<B: Buckets> Recorder<B> {
         if let Some(exemplar) = span {
             self.histogram.exemplars.as_ref()[bucket].write(exemplar);
         }
+        if let Some(exponential) = &self.histogram.exponential {
+            lock(exponential).record(value);
+        }
     }
 }
 
@@ -175,14 +184,16 @@ pub(crate) struct Totals {
     pub(crate) counts: Vec<u64>,
     pub(crate) sum: f64,
     pub(crate) exemplars: Vec<Option<Exemplar>>,
+    pub(crate) exponential: Option<Exponential>,
 }
 
 impl Totals {
-    pub(crate) fn new(bounds: &[f64]) -> Self {
+    pub(crate) fn new(bounds: &[f64], aggregation: HistogramAggregation) -> Self {
         Self {
             counts: vec![0; bounds.len() + 1],
             sum: 0.0,
             exemplars: vec![None; bounds.len() + 1],
+            exponential: aggregation.exponential(),
         }
     }
 
@@ -193,6 +204,9 @@ impl Totals {
         self.sum += value;
         if let Some(exemplar) = span {
             self.keep_newest(bucket, *exemplar);
+        }
+        if let Some(exponential) = &mut self.exponential {
+            exponential.record(value);
         }
     }
 
@@ -206,6 +220,9 @@ impl Totals {
             if let Some(exemplar) = cell.read() {
                 self.keep_newest(bucket, exemplar);
             }
+        }
+        if let (Some(all), Some(one)) = (&mut self.exponential, &histogram.exponential) {
+            all.merge(&lock(one));
         }
     }
 

@@ -17,6 +17,7 @@ use super::series::{Instrument, Recorders};
 use crate::http::methods::{Method, Methods};
 use crate::http::options::Options;
 use crate::http::semconv::{Scheme, Version};
+use crate::settings::HistogramAggregation;
 
 /// Routes of one service. Templates are declared by the service, not by its callers, but
 /// a gateway's change while it runs.
@@ -111,12 +112,14 @@ thread_local! {
 }
 
 impl Instruments {
-    fn new(max_places: u16, http: &Options) -> Arc<Self> {
+    fn new(max_places: u16, http: &Options, aggregation: HistogramAggregation) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            durations: Instrument::default(),
-            sizes: http.body_sizes.then(Default::default),
+            durations: Instrument::new(aggregation),
+            sizes: http
+                .body_sizes
+                .then(|| [(); 2].map(|()| Instrument::new(aggregation))),
             active: Active::new(http.methods.len()),
             methods: Arc::clone(&http.methods),
             places: Names::new(max_places),
@@ -269,8 +272,8 @@ impl Instruments {
 }
 
 impl HttpServerMetrics {
-    pub(crate) fn new(http: &Options) -> Self {
-        Self(Instruments::new(MAX_ROUTES, http))
+    pub(crate) fn new(http: &Options, aggregation: HistogramAggregation) -> Self {
+        Self(Instruments::new(MAX_ROUTES, http, aggregation))
     }
 
     /// The route as a label. Empty when no route matched.
@@ -338,8 +341,8 @@ impl HttpServerMetrics {
 }
 
 impl HttpClientMetrics {
-    pub(crate) fn new(http: &Options) -> Self {
-        Self(Instruments::new(MAX_PEERS, http))
+    pub(crate) fn new(http: &Options, aggregation: HistogramAggregation) -> Self {
+        Self(Instruments::new(MAX_PEERS, http, aggregation))
     }
 
     /// Counts one finished request.

@@ -8,6 +8,7 @@ mod active;
 mod atomic;
 mod delta;
 mod exemplar;
+mod exponential;
 mod family;
 mod fold;
 mod histogram;
@@ -52,7 +53,7 @@ use crate::export::report::Report;
 use crate::export::signal::Signal;
 use crate::http::options::Options;
 use crate::log::LineWriter;
-use crate::settings::ExemplarFilter;
+use crate::settings::{ExemplarFilter, MetricsSettings};
 use std::sync::{Arc, OnceLock};
 
 /// A rendered metrics page, ready to be sent.
@@ -85,9 +86,11 @@ impl Metrics {
     /// `resource` describes the service; its attributes become the labels of `target_info`.
     pub(crate) fn new(
         resource: &[(String, String)],
-        exemplars: ExemplarFilter,
+        settings: &MetricsSettings,
         http: &Options,
     ) -> Metrics {
+        let exemplars = settings.exemplar_filter;
+        let aggregation = settings.histogram_aggregation;
         let label =
             |(key, value): &(String, String)| (names::label(key), Arc::from(value.as_str()));
         let mut target: Vec<(String, Arc<str>)> = resource.iter().map(label).collect();
@@ -100,13 +103,13 @@ impl Metrics {
                 labels.with(name, LabelValue::Shared(value))
             });
         Metrics {
-            server: HttpServerMetrics::new(http),
-            client: HttpClientMetrics::new(http),
+            server: HttpServerMetrics::new(http, aggregation),
+            client: HttpClientMetrics::new(http, aggregation),
             exemplars,
-            own: Own::new(exemplars),
-            work: Work::default(),
+            own: Own::new(exemplars, aggregation),
+            work: Work::new(aggregation),
             process: Process::default(),
-            runtimes: Runtimes::default(),
+            runtimes: Runtimes::new(aggregation),
             registry: prometheus::Registry::new(),
             target,
             push: OnceLock::new(),

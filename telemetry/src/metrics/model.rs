@@ -30,7 +30,8 @@ the_same!(
     fold = "fold.rs",
     active = "active.rs"
 );
-use super::labels;
+use super::{exponential, labels};
+use crate::settings::HistogramAggregation;
 
 use atomic::{Arc, Mutex, lock};
 use exemplar::{Exemplar, ExemplarCell};
@@ -76,7 +77,8 @@ fn a_reader_sees_one_write_or_none() {
 fn a_thread_that_ends_during_a_scrape_loses_nothing() {
     model(3, || {
         let buckets = Chosen([1.0][..].into());
-        let series = Arc::new(Mutex::new(fold::Series::new(buckets)));
+        let aggregation = HistogramAggregation::ExplicitBucket;
+        let series = Arc::new(Mutex::new(fold::Series::new(buckets, aggregation)));
         let theirs = Arc::clone(&series);
         let thread = loom::thread::spawn(move || {
             let recorder = lock(&theirs).join();

@@ -2,6 +2,7 @@
 //! [metrics.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/metrics/v1/metrics.proto).
 
 use super::exemplar::Exemplar;
+use super::exponential::Exponential;
 use super::family::{
     Audience, Data, Description, Distribution, Family, Kind, LabelValue, Labels, Point, Quantiles,
     Snapshot, Value,
@@ -143,12 +144,21 @@ impl Metric<'_> {
             }
             Kind::Histogram => {
                 varint(&mut data, 0x10, self.since.number());
-                0x4a
+                if self.is_exponential() { 0x52 } else { 0x4a }
             }
             Kind::Summary => 0x5a,
         };
         proto::bytes(&mut metric, tag, &data);
         proto::bytes(out, 0x12, &metric);
+    }
+
+    /// All points of a family are of one form.
+    fn is_exponential(&self) -> bool {
+        let first = self.family.points.first();
+        first.is_some_and(|point| match &point.data {
+            Data::Distribution(distribution) => distribution.exponential.is_some(),
+            Data::Number(_) | Data::Quantiles(_) => false,
+        })
     }
 
     fn point(&self, out: &mut Vec<u8>, point: &Point) {
@@ -159,11 +169,18 @@ impl Metric<'_> {
                 self.times(&mut message, point);
                 number(&mut message, *value);
             }
-            Data::Distribution(distribution) => {
-                attributes(&mut message, 0x4a, &point.labels);
-                self.times(&mut message, point);
-                histogram(&mut message, distribution);
-            }
+            Data::Distribution(distribution) => match &distribution.exponential {
+                None => {
+                    attributes(&mut message, 0x4a, &point.labels);
+                    self.times(&mut message, point);
+                    histogram(&mut message, distribution);
+                }
+                Some(buckets) => {
+                    attributes(&mut message, 0x0a, &point.labels);
+                    self.times(&mut message, point);
+                    exponential_histogram(&mut message, distribution, buckets);
+                }
+            },
             Data::Quantiles(quantiles) => {
                 attributes(&mut message, 0x3a, &point.labels);
                 self.times(&mut message, point);
@@ -222,6 +239,33 @@ fn histogram(out: &mut Vec<u8>, distribution: &Distribution) {
     for (_, one) in &distribution.exemplars {
         exemplar(out, 0x42, one);
     }
+}
+
+fn exponential_histogram(out: &mut Vec<u8>, distribution: &Distribution, buckets: &Exponential) {
+    fixed(out, 0x21, buckets.total());
+    fixed(out, 0x29, distribution.sum.to_bits());
+    varint(out, 0x30, zigzag(buckets.scale()));
+    fixed(out, 0x39, buckets.zero());
+    let (offset, counts) = buckets.buckets();
+    let (mut positive, mut packed) = (Vec::new(), Vec::with_capacity(2 * counts.len()));
+    for count in counts {
+        proto::varint(&mut packed, *count);
+    }
+    varint(&mut positive, 0x08, zigzag(offset));
+    proto::bytes(&mut positive, 0x12, &packed);
+    proto::bytes(out, 0x42, &positive);
+    for (_, one) in &distribution.exemplars {
+        exemplar(out, 0x5a, one);
+    }
+    if let Some((least, most)) = buckets.range() {
+        fixed(out, 0x61, least.to_bits());
+        fixed(out, 0x69, most.to_bits());
+    }
+}
+
+/// How a `sint32` travels.
+fn zigzag(number: i32) -> u64 {
+    u64::from(((number << 1) ^ (number >> 31)) as u32)
 }
 
 fn summary(out: &mut Vec<u8>, quantiles: &Quantiles) {

@@ -12,7 +12,7 @@ use super::family::{Data, Description, Kind, Snapshot};
 use super::fold::Series;
 use super::histogram::{Chosen, Recorder};
 use super::label_sets::LabelSets;
-use crate::settings::ExemplarFilter;
+use crate::settings::{ExemplarFilter, HistogramAggregation};
 use crate::sync::lock;
 use crate::{clock, context};
 
@@ -242,6 +242,7 @@ impl ExemplarFilter {
 #[derive(Debug)]
 pub(super) struct Own {
     exemplars: ExemplarFilter,
+    aggregation: HistogramAggregation,
     made: Mutex<Vec<Made>>,
 }
 
@@ -261,9 +262,10 @@ impl Made {
 }
 
 impl Own {
-    pub(super) fn new(exemplars: ExemplarFilter) -> Own {
+    pub(super) fn new(exemplars: ExemplarFilter, aggregation: HistogramAggregation) -> Own {
         Own {
             exemplars,
+            aggregation,
             made: Mutex::default(),
         }
     }
@@ -300,7 +302,7 @@ impl Own {
             description,
             bounds: Arc::clone(&buckets.0),
             series: (0..sets.len())
-                .map(|_| Mutex::new(Series::new(buckets.clone())))
+                .map(|_| Mutex::new(Series::new(buckets.clone(), self.aggregation)))
                 .collect(),
             sets,
             exemplars: self.exemplars,

@@ -158,6 +158,7 @@ fn operations(all: &mut Snapshot, reports: &[Report]) {
                 counts: operations.buckets.to_vec(),
                 sum: operations.sum,
                 exemplars: Vec::new(),
+                exponential: None,
             };
             family.point(labels, Data::Distribution(distribution));
         }

@@ -87,6 +87,7 @@ fn distribution(all: &Histogram) -> Distribution {
         counts,
         sum: all.get_sample_sum(),
         exemplars: Vec::new(),
+        exponential: None,
     }
 }
 

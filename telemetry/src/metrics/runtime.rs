@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::family::{Data, Description, Kind, LabelValue, Labels, Snapshot};
 use super::fold::Series;
 use super::histogram::Chosen;
+use crate::settings::HistogramAggregation;
 use crate::sync::lock;
 
 /// How often each runtime is asked to be on time. A few microseconds of work each.
@@ -27,6 +28,7 @@ const MOST: usize = 64;
 /// The runtimes that are observed.
 #[derive(Debug, Default)]
 pub(super) struct Runtimes {
+    aggregation: HistogramAggregation,
     all: Mutex<Vec<Observed>>,
 }
 
@@ -45,6 +47,13 @@ impl Drop for Observed {
 }
 
 impl Runtimes {
+    pub(super) fn new(aggregation: HistogramAggregation) -> Runtimes {
+        Runtimes {
+            aggregation,
+            all: Mutex::default(),
+        }
+    }
+
     /// Begins with a runtime. One of the same name takes the other's place.
     pub(super) fn observe(&self, name: &str, runtime: &Handle) {
         let mut all = lock(&self.all);
@@ -52,7 +61,10 @@ impl Runtimes {
         if all.len() >= MOST {
             return;
         }
-        let lateness = Arc::new(Mutex::new(Series::new(Chosen(LATENESS.into()))));
+        let lateness = Arc::new(Mutex::new(Series::new(
+            Chosen(LATENESS.into()),
+            self.aggregation,
+        )));
         let probe = runtime.spawn(probe(Arc::downgrade(&lateness)));
         all.push(Observed {
             name: name.into(),
@@ -181,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_does_not_yield_makes_others_late() {
-        let runtimes = Runtimes::default();
+        let runtimes = Runtimes::new(HistogramAggregation::default());
         runtimes.observe("main", &Handle::current());
         tokio::task::yield_now().await;
         // The clock goes on while nobody else can run.
@@ -193,7 +205,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_probe_ends_with_those_who_asked() {
-        let runtimes = Runtimes::default();
+        let runtimes = Runtimes::new(HistogramAggregation::default());
         runtimes.observe("main", &Handle::current());
         runtimes.observe("main", &Handle::current());
         assert_eq!(lock(&runtimes.all).len(), 1);
@@ -207,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn runtimes_beyond_the_limit_add_no_series() {
-        let runtimes = Runtimes::default();
+        let runtimes = Runtimes::new(HistogramAggregation::default());
         for number in 0..=MOST {
             runtimes.observe(&format!("worker-{number}"), &Handle::current());
         }

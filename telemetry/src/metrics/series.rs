@@ -13,6 +13,7 @@ use super::family::Distribution;
 use super::fold::Series;
 use super::histogram::{Fixed, Recorder};
 use super::labels::Key;
+use crate::settings::HistogramAggregation;
 use crate::sync::lock;
 
 /// Series of one instrument, the SDK's own default limit.
@@ -21,24 +22,24 @@ pub(crate) const MAX_SERIES: usize = 2_000;
 /// All threads' histograms of one instrument.
 #[derive(Debug)]
 pub(crate) struct Instrument<B: Fixed> {
+    aggregation: HistogramAggregation,
     series: Mutex<BTreeMap<Key, Series<B>>>,
 }
 
-impl<B: Fixed> Default for Instrument<B> {
-    fn default() -> Self {
+impl<B: Fixed> Instrument<B> {
+    pub(crate) fn new(aggregation: HistogramAggregation) -> Self {
         Instrument {
+            aggregation,
             series: Mutex::default(),
         }
     }
-}
 
-impl<B: Fixed> Instrument<B> {
     /// A new thread's half of a series, and the key it got: the one asked for, or
     /// [`Key::OVERFLOW`] when there is no room for one more.
     fn join(&self, key: Key) -> (Key, Recorder<B>) {
         let mut series = lock(&self.series);
         let key = room_for(&series, key);
-        (key, of(&mut series, key).join())
+        (key, self.of(&mut series, key).join())
     }
 
     fn has(&self, key: Key) -> bool {
@@ -50,7 +51,12 @@ impl<B: Fixed> Instrument<B> {
     pub(crate) fn record_shared(&self, key: Key, value: f64, span: Option<&Exemplar>) {
         let mut series = lock(&self.series);
         let key = room_for(&series, key);
-        of(&mut series, key).record(value, span);
+        self.of(&mut series, key).record(value, span);
+    }
+
+    fn of<'s>(&self, series: &'s mut BTreeMap<Key, Series<B>>, key: Key) -> &'s mut Series<B> {
+        let new = || Series::new(B::default(), self.aggregation);
+        series.entry(key).or_insert_with(new)
     }
 
     /// Every series with the sum of all threads, ordered by key.
@@ -61,12 +67,6 @@ impl<B: Fixed> Instrument<B> {
             .map(|(key, one)| (*key, one.totals().over(B::BOUNDS)))
             .collect()
     }
-}
-
-fn of<B: Fixed>(series: &mut BTreeMap<Key, Series<B>>, key: Key) -> &mut Series<B> {
-    series
-        .entry(key)
-        .or_insert_with(|| Series::new(B::default()))
 }
 
 fn room_for<B: Fixed>(series: &BTreeMap<Key, Series<B>>, key: Key) -> Key {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn threads_that_end_leave_their_counts_and_nothing_else() {
-        let instrument = Arc::new(Instrument::<Seconds>::default());
+        let instrument = Arc::new(Instrument::<Seconds>::new(HistogramAggregation::default()));
         for round in 1..=50_u64 {
             let theirs = Arc::clone(&instrument);
             std::thread::spawn(move || {
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn unscraped_threads_do_not_pile_up() {
-        let instrument = Instrument::<Seconds>::default();
+        let instrument = Instrument::<Seconds>::new(HistogramAggregation::default());
         for _ in 0..100 {
             Recorders::default().record(&instrument, key(1, 200), 0.01, None);
         }
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn series_beyond_the_limit_share_the_overflow() {
-        let instrument = Instrument::<Seconds>::default();
+        let instrument = Instrument::<Seconds>::new(HistogramAggregation::default());
         let mut recorders = Recorders::default();
         for status in 0..3_000 {
             recorders.record(&instrument, key(3, status), 0.01, None);

@@ -4,6 +4,7 @@
 use super::active::Active;
 use super::exemplar::Exemplar;
 use super::histogram::{BOUNDS, Recorder, Seconds, Totals, bucket_of};
+use crate::settings::HistogramAggregation;
 
 fn exemplar(value: f64, at_nanos: u64) -> Exemplar {
     Exemplar {
@@ -25,12 +26,12 @@ fn a_value_on_a_bound_belongs_to_that_bucket() {
 
 #[test]
 fn totals_add_threads_and_keep_the_newest_exemplar() {
-    let (first, first_seen) = Recorder::new(Seconds);
-    let (second, second_seen) = Recorder::new(Seconds);
+    let (first, first_seen) = Recorder::new(Seconds, HistogramAggregation::default());
+    let (second, second_seen) = Recorder::new(Seconds, HistogramAggregation::default());
     first.record(0.2, Some(&exemplar(0.2, 20)));
     second.record(0.21, Some(&exemplar(0.21, 10)));
     second.record(20.0, None);
-    let mut totals = Totals::new(&BOUNDS);
+    let mut totals = Totals::new(&BOUNDS, HistogramAggregation::default());
     totals.add(&first_seen);
     totals.add(&second_seen);
     assert_eq!(totals.counts.iter().sum::<u64>(), 3);
@@ -41,7 +42,7 @@ fn totals_add_threads_and_keep_the_newest_exemplar() {
 
 #[test]
 fn readers_never_see_a_torn_exemplar_nor_a_falling_count() {
-    let (recorder, seen) = Recorder::new(Seconds);
+    let (recorder, seen) = Recorder::new(Seconds, HistogramAggregation::default());
     let writer = std::thread::spawn(move || {
         for i in 0..200_000_u64 {
             let exemplar = Exemplar {
@@ -55,7 +56,7 @@ fn readers_never_see_a_torn_exemplar_nor_a_falling_count() {
     });
     let mut last = 0;
     while !writer.is_finished() {
-        let mut totals = Totals::new(&BOUNDS);
+        let mut totals = Totals::new(&BOUNDS, HistogramAggregation::default());
         totals.add(&seen);
         assert!(totals.counts.iter().sum::<u64>() >= last);
         last = totals.counts.iter().sum::<u64>();

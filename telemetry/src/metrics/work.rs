@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use super::exemplar::Exemplar;
+use super::exponential::Exponential;
 use super::family::{Data, Description, Distribution, Kind, LabelValue, Labels, Snapshot};
 use super::histogram::BOUNDS;
 use super::labels::OTHER;
 use super::pools::Pools;
 use super::shards::{Shards, Tally};
+use crate::settings::HistogramAggregation;
 use crate::sync::lock;
 
 /// Upper bounds in seconds that the conventions advise for `db.client.operation.duration`.
@@ -54,8 +56,8 @@ const RPC: &[&str] = &[
     "error.type",
 ];
 
-impl Default for Work {
-    fn default() -> Self {
+impl Work {
+    pub(super) fn new(aggregation: HistogramAggregation) -> Work {
         let seconds = |name, help, labels, bounds| Histogram {
             instrument: Instrument {
                 name,
@@ -64,6 +66,7 @@ impl Default for Work {
                 labels,
             },
             bounds,
+            aggregation,
             series: Shards::new(),
         };
         let messages = |name, help| Counter {
@@ -134,9 +137,7 @@ impl Default for Work {
             words: Mutex::default(),
         }
     }
-}
 
-impl Work {
     /// A word that was not declared as a label's value. There are only so many of them.
     pub(crate) fn word(&self, word: Option<&str>) -> LabelValue {
         let Some(word) = word else {
@@ -196,6 +197,7 @@ impl Instrument {
 pub(crate) struct Histogram {
     instrument: Instrument,
     bounds: &'static [f64],
+    aggregation: HistogramAggregation,
     series: Shards<Durations>,
 }
 
@@ -203,7 +205,7 @@ impl Histogram {
     /// Counts one duration; the labels' values are in the order of the instrument's names, and an
     /// empty one is the same as none. `exemplar` is of the sampled span.
     pub(crate) fn record(&self, labels: &[LabelValue], seconds: f64, exemplar: Option<Exemplar>) {
-        let empty = || Durations::new(self.bounds.len() + 1);
+        let empty = || Durations::new(self.bounds.len() + 1, self.aggregation);
         let bucket = self.bounds.iter().take_while(|bound| **bound < seconds);
         let bucket = bucket.count();
         self.series.change(labels, empty, |series| {
@@ -211,6 +213,9 @@ impl Histogram {
             series.sum += seconds;
             if exemplar.is_some() {
                 series.exemplars[bucket] = exemplar;
+            }
+            if let Some(exponential) = &mut series.exponential {
+                exponential.record(seconds);
             }
         });
     }
@@ -230,6 +235,7 @@ impl Histogram {
                 counts: durations.counts,
                 sum: durations.sum,
                 exemplars: exemplars.filter_map(|(at, one)| Some((at, one?))).collect(),
+                exponential: durations.exponential,
             };
             family.point(
                 self.instrument.labels(&values),
@@ -244,14 +250,16 @@ struct Durations {
     counts: Vec<u64>,
     sum: f64,
     exemplars: Vec<Option<Exemplar>>,
+    exponential: Option<Exponential>,
 }
 
 impl Durations {
-    fn new(buckets: usize) -> Durations {
+    fn new(buckets: usize, aggregation: HistogramAggregation) -> Durations {
         Durations {
             counts: vec![0; buckets],
             sum: 0.0,
             exemplars: vec![None; buckets],
+            exponential: aggregation.exponential(),
         }
     }
 }
@@ -262,6 +270,9 @@ impl Tally for Durations {
             *count += more;
         }
         self.sum += other.sum;
+        if let (Some(all), Some(one)) = (&mut self.exponential, &other.exponential) {
+            all.merge(one);
+        }
         for (kept, other) in self.exemplars.iter_mut().zip(&other.exemplars) {
             let newer = |one: &Exemplar| kept.is_none_or(|kept| kept.at_nanos <= one.at_nanos);
             if other.as_ref().is_some_and(newer) {

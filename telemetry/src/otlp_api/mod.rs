@@ -22,7 +22,9 @@ use opentelemetry_sdk::metrics::{self as sdk, PeriodicReader, SdkMeterProvider};
 use self::transport::Transport;
 use crate::export::client::Client;
 use crate::export::signal::Signal;
-use crate::settings::{LogsSettings, MetricsSettings, Otlp, Settings, Temporality};
+use crate::settings::{
+    HistogramAggregation, LogsSettings, MetricsSettings, Otlp, Settings, Temporality,
+};
 
 /// The providers behind `Telemetry::meter_provider` and `Telemetry::logger_provider`.
 #[derive(Debug)]
@@ -47,7 +49,10 @@ impl OtlpApi {
 
     pub(crate) fn meter_provider(&self) -> &SdkMeterProvider {
         self.meters.get_or_init(|| {
-            let provider = SdkMeterProvider::builder().with_resource(self.resource.clone());
+            let mut provider = SdkMeterProvider::builder().with_resource(self.resource.clone());
+            if self.metrics.histogram_aggregation == HistogramAggregation::Base2Exponential {
+                provider = provider.with_view(exponential);
+            }
             let build = |otlp: &Otlp| metric_exporter(otlp, &self.metrics);
             match started(Signal::Metrics, self.metrics.otlp.as_ref(), build) {
                 Some(exporter) => provider
@@ -143,6 +148,19 @@ fn metric_exporter(otlp: &Otlp, settings: &MetricsSettings) -> Result<MetricExpo
         Temporality::LowMemory => sdk::Temporality::LowMemory,
     });
     Ok(through(transport, otlp, builder.with_http()).build()?)
+}
+
+/// Histograms in the size that the specification has by default.
+fn exponential(instrument: &sdk::Instrument) -> Option<sdk::Stream> {
+    let aggregation = sdk::Aggregation::Base2ExponentialHistogram {
+        max_size: 160,
+        max_scale: 20,
+        record_min_max: true,
+    };
+    let stream = sdk::Stream::builder().with_aggregation(aggregation);
+    (instrument.kind() == sdk::InstrumentKind::Histogram)
+        .then(|| stream.build().ok())
+        .flatten()
 }
 
 fn log_exporter(otlp: &Otlp, settings: &LogsSettings) -> Result<LogExporter, BuildError> {

@@ -22,6 +22,8 @@ pub struct MetricsSettings {
     pub timeout: Duration,
     /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`.
     pub temporality: Temporality,
+    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
+    pub histogram_aggregation: HistogramAggregation,
     /// `OTEL_METRICS_EXEMPLAR_FILTER`.
     pub exemplar_filter: ExemplarFilter,
 }
@@ -57,6 +59,16 @@ pub enum Temporality {
     LowMemory,
 }
 
+/// How histograms are pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HistogramAggregation {
+    /// With the bounds that the instrument has.
+    #[default]
+    ExplicitBucket,
+    /// With bounds that follow the values: base-2 exponential, at most 160 buckets.
+    Base2Exponential,
+}
+
 /// Which measurements may become exemplars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExemplarFilter {
@@ -78,6 +90,7 @@ impl Default for MetricsSettings {
             interval: Duration::from_secs(60),
             timeout: Duration::from_secs(30),
             temporality: Temporality::default(),
+            histogram_aggregation: HistogramAggregation::default(),
             exemplar_filter: ExemplarFilter::default(),
         }
     }
@@ -112,10 +125,18 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
             ("lowmemory", Temporality::LowMemory),
         ],
     );
-    // There is one way; what else is asked for is ignored aloud.
-    env.one_of(
+    let histogram_aggregation = env.one_of(
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-        &[("explicit_bucket_histogram", ())],
+        &[
+            (
+                "explicit_bucket_histogram",
+                HistogramAggregation::ExplicitBucket,
+            ),
+            (
+                "base2_exponential_bucket_histogram",
+                HistogramAggregation::Base2Exponential,
+            ),
+        ],
     );
     let exemplar_filter = env.one_of(
         "OTEL_METRICS_EXEMPLAR_FILTER",
@@ -140,6 +161,7 @@ pub(super) fn read(env: &Environment<'_>) -> Result<MetricsSettings, SettingsErr
             .timeout("OTEL_METRIC_EXPORT_TIMEOUT")
             .unwrap_or(defaults.timeout),
         temporality: temporality.unwrap_or_default(),
+        histogram_aggregation: histogram_aggregation.unwrap_or_default(),
         exemplar_filter: exemplar_filter.unwrap_or_default(),
     })
 }

@@ -27,7 +27,7 @@ pub use crate::sampling::Sampler;
 pub use crate::span::limits::Limits;
 pub use entities::Entity;
 pub use logs::{LogLimits, LogsSettings};
-pub use metrics::{ExemplarFilter, MetricsSettings, Prometheus, Temporality};
+pub use metrics::{ExemplarFilter, HistogramAggregation, MetricsSettings, Prometheus, Temporality};
 pub use otlp::{Compression, Otlp, Protocol, Tls};
 pub use page::page;
 pub use traces::{Queue, TracesSettings, Zipkin};

@@ -287,13 +287,10 @@ pub(super) static GROUPS: &[Group] = &[
             ),
             row(
                 &["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"],
-                "How histograms are pushed.",
+                "How histograms are pushed. The page keeps their bounds, and so does what is \
+                 registered with the `prometheus` crate.",
                 "explicit_bucket_histogram",
-                "explicit_bucket_histogram",
-            )
-            .differs(
-                "`base2_exponential_bucket_histogram` is ignored with a warning: a histogram \
-                 keeps its bounds, which the page shows as well",
+                "explicit_bucket_histogram or base2_exponential_bucket_histogram",
             ),
             row(
                 &["OTEL_EXPORTER_PROMETHEUS_HOST"],
@@ -390,10 +387,6 @@ pub(super) static GROUPS: &[Group] = &[
                 "How OTLP travels.",
                 "http/protobuf",
                 "grpc, http/protobuf or http/json",
-            )
-            .differs(
-                "what is recorded through the OpenTelemetry APIs of metrics and logs leaves by \
-                 `http/protobuf` and `http://` only",
             ),
             row(
                 &[

@@ -217,7 +217,7 @@ fn what_is_not_understood_is_as_if_unset_and_is_said() {
         ("OTEL_METRICS_EXEMPLAR_FILTER", "never"),
         (
             "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-            "base2_exponential_bucket_histogram",
+            "linear",
         ),
         ("OTEL_RESOURCE_ATTRIBUTES", "a"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=b,=c"),

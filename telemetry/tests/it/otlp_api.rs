@@ -221,6 +221,31 @@ async fn changes_alone_are_exported_to_those_who_want_changes() {
 }
 
 #[tokio::test]
+async fn histograms_follow_the_settings() {
+    let (address, requests) = receiver().await;
+    let telemetry = telemetry(&[
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "base2_exponential_bucket_histogram",
+        ),
+    ]);
+    let meter = telemetry.meter_provider().meter("orders");
+    meter.f64_histogram("orders.total").build().record(8.0, &[]);
+    telemetry.shutdown(Duration::from_secs(10)).await;
+    let received: Vec<(HeaderMap, ExportMetricsServiceRequest)> = of(&requests, "metrics");
+    let mut metrics = received
+        .iter()
+        .map(|(_, request)| &request.resource_metrics[0].scope_metrics[0].metrics[0]);
+    let total = metrics.find(|metric| metric.name == "orders.total");
+    let Some(Data::ExponentialHistogram(histogram)) = &total.unwrap().data else {
+        panic!("not exponential: {total:?}")
+    };
+    assert_eq!(histogram.data_points[0].count, 1);
+}
+
+#[tokio::test]
 async fn without_an_endpoint_recording_is_free_and_shutdown_is_quick() {
     let telemetry = telemetry(&[]);
     telemetry

@@ -12,12 +12,13 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, HistogramDataPoint, Metric, NumberDataPoint,
+    AggregationTemporality, ExponentialHistogramDataPoint, HistogramDataPoint, Metric,
+    NumberDataPoint,
 };
 use prometheus::{HistogramOpts, IntCounter};
 use std::time::Duration;
 use telemetry::testing::Collector;
-use telemetry::{Service, Settings, Telemetry};
+use telemetry::{Instrument, Service, Settings, Telemetry};
 use tower::ServiceExt;
 
 /// Far from any test's end: what is pushed is asked for.
@@ -259,6 +260,77 @@ async fn changes_are_pushed_to_those_who_want_changes() {
     );
     assert!(!sum.is_monotonic);
     telemetry.shutdown(Duration::from_secs(5)).await;
+}
+
+/// An exponential histogram's points.
+fn exponential(metric: &Metric) -> &[ExponentialHistogramDataPoint] {
+    let Some(Data::ExponentialHistogram(histogram)) = &metric.data else {
+        panic!("no exponential histogram: {metric:?}")
+    };
+    &histogram.data_points
+}
+
+/// The buckets' counts, each beside the bucket's upper bound.
+fn buckets(point: &ExponentialHistogramDataPoint) -> Vec<(f64, u64)> {
+    let positive = point.positive.as_ref().unwrap();
+    let bound = |bucket: i32| f64::from(bucket + 1) * 2_f64.powi(-point.scale);
+    let counted = (positive.offset..).zip(&positive.bucket_counts);
+    counted
+        .filter(|(_, count)| **count > 0)
+        .map(|(bucket, count)| (bound(bucket).exp2(), *count))
+        .collect()
+}
+
+#[tokio::test]
+async fn histograms_are_pushed_with_bounds_that_follow_the_values() {
+    for (temporality, second, eights) in [("cumulative", [4, 1], 2), ("delta", [1, 0], 1)] {
+        for protocol in ["http/protobuf", "http/json"] {
+            let (address, requests) = receiver().await;
+            let (telemetry, _collector) = service(&[
+                ("OTEL_METRICS_EXPORTER", "otlp"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                (
+                    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                    "base2_exponential_bucket_histogram",
+                ),
+                (
+                    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                    temporality,
+                ),
+            ]);
+            let wait = Instrument::new("stock.wait.duration", "s", "Wait for stock.");
+            let wait = telemetry.histogram(wait, &[0.1, 1.0]).unwrap();
+            for seconds in [0.25, 0.0, 8.0] {
+                let wait = wait.clone();
+                std::thread::spawn(move || wait.record(&[], seconds))
+                    .join()
+                    .unwrap();
+            }
+            call(&telemetry, "/orders/1").await;
+            telemetry.flush().await;
+            wait.record(&[], 8.0);
+            telemetry.flush().await;
+
+            let page = page(&telemetry);
+            let shown = page.one("stock_wait_duration_seconds_count", &[]);
+            assert!((shown.value - 4.0).abs() < f64::EPSILON);
+            let pushes = pushes(&requests);
+            let waits: Vec<_> = pushes
+                .iter()
+                .map(|metrics| &exponential(named(metrics, "stock.wait.duration"))[0])
+                .collect();
+            assert_eq!((waits[0].count, waits[0].zero_count), (3, 1));
+            assert_eq!((waits[0].min, waits[0].max), (Some(0.0), Some(8.0)));
+            assert_eq!(waits[0].sum, Some(8.25));
+            assert_eq!(buckets(waits[0]), [(0.25, 1), (8.0, 1)]);
+            assert_eq!([waits[1].count, waits[1].zero_count], second);
+            assert_eq!(buckets(waits[1]).pop(), Some((8.0, eights)));
+            let durations = &exponential(named(&pushes[0], "http.server.request.duration"))[0];
+            assert_eq!((durations.count, durations.exemplars.len()), (1, 1));
+            telemetry.shutdown(Duration::from_secs(5)).await;
+        }
+    }
 }
 
 #[tokio::test]

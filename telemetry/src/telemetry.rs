@@ -370,7 +370,8 @@ impl Telemetry {
     /// # Errors
     /// If it has a name or labels that cannot be, or another one has its name.
     pub fn counter(&self, instrument: Instrument) -> Result<Counter, InstrumentError> {
-        self.inner.core.metrics.counter(instrument)
+        let core = &self.inner.core;
+        core.metrics.counter(instrument, &core.reports())
     }
 
     /// A histogram of the service's own, with an exemplar for each bucket. `bounds` are the upper
@@ -383,7 +384,8 @@ impl Telemetry {
         instrument: Instrument,
         bounds: &[f64],
     ) -> Result<Histogram, InstrumentError> {
-        self.inner.core.metrics.histogram(instrument, bounds)
+        let core = &self.inner.core;
+        core.metrics.histogram(instrument, bounds, &core.reports())
     }
 
     /// All metrics: OpenMetrics with exemplars or Prometheus text, as `accept` prefers.

@@ -341,9 +341,23 @@ impl Family {
 pub(crate) struct Snapshot {
     pub(crate) families: Vec<Family>,
     names: HashSet<String>,
+    of_names: bool,
 }
 
 impl Snapshot {
+    /// For the names of all families that there may ever be, also of those without a series yet.
+    pub(crate) fn of_names() -> Snapshot {
+        Snapshot {
+            of_names: true,
+            ..Snapshot::default()
+        }
+    }
+
+    /// Whether families without a series belong here.
+    pub(crate) fn is_of_names(&self) -> bool {
+        self.of_names
+    }
+
     /// Whether a family would be taken.
     pub(crate) fn takes(&self, description: &Description) -> bool {
         description.audience == Audience::Otlp

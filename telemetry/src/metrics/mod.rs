@@ -147,30 +147,50 @@ impl Metrics {
         self.runtimes.stop();
     }
 
-    pub(crate) fn counter(&self, instrument: Instrument) -> Result<Counter, InstrumentError> {
-        self.own.counter(instrument)
+    pub(crate) fn counter(
+        &self,
+        instrument: Instrument,
+        reports: &[Report],
+    ) -> Result<Counter, InstrumentError> {
+        self.own.counter(instrument, self.names(reports))
     }
 
     pub(crate) fn histogram(
         &self,
         instrument: Instrument,
         bounds: &[f64],
+        reports: &[Report],
     ) -> Result<Histogram, InstrumentError> {
-        self.own.histogram(instrument, bounds)
+        self.own.histogram(instrument, bounds, self.names(reports))
+    }
+
+    /// The names that the crate's own families have or may have.
+    fn names(&self, reports: &[Report]) -> Snapshot {
+        let mut names = Snapshot::of_names();
+        self.gather(&mut names, reports);
+        names
     }
 
     /// Everything at this instant; `reports` become the self-metrics. Of two families with one
     /// name the first stays, and ours come first.
     pub(crate) fn snapshot(&self, reports: &[Report]) -> Snapshot {
         let mut all = Snapshot::default();
+        self.gather(&mut all, reports);
+        self.own.gather(&mut all);
+        registry::gather(&mut all, &self.registry);
+        all
+    }
+
+    /// The crate's own families.
+    fn gather(&self, all: &mut Snapshot, reports: &[Report]) {
         let target = Description::new(Kind::Info, "target", "", "Target metadata.");
         if let Some(family) = all.family(target.only_for(Audience::Page)) {
             family.number(self.target.clone(), 1_u64);
         }
-        self.server.gather(&mut all);
-        self.client.gather(&mut all);
-        self.work.gather(&mut all);
-        pipeline::gather(&mut all, reports);
+        self.server.gather(all);
+        self.client.gather(all);
+        self.work.gather(all);
+        pipeline::gather(all, reports);
         all.number(
             Description::new(
                 Kind::Counter,
@@ -189,11 +209,8 @@ impl Metrics {
             ),
             crate::log::suppressed(),
         );
-        self.process.gather(&mut all);
-        self.runtimes.gather(&mut all);
-        self.own.gather(&mut all);
-        registry::gather(&mut all, &self.registry);
-        all
+        self.process.gather(all);
+        self.runtimes.gather(all);
     }
 
     /// The page in the form that `accept` prefers.

@@ -92,8 +92,9 @@ pub enum InstrumentError {
         "{0:?} is no name: begin with a letter, go on with letters, digits and _ . - /, at most 255"
     )]
     Name(String),
-    /// Another instrument has the name.
-    #[error("another instrument is called {0:?}")]
+    /// Another instrument, or a family of this crate's, has the name, or one that ends up the same
+    /// on the page.
+    #[error("another metric is called {0:?}, or so on the page: choose another name")]
     Taken(String),
     /// A label is there twice, or has a name that means something else.
     #[error("label {0:?} cannot be used: name each label once, and none le or quantile")]
@@ -270,7 +271,12 @@ impl Own {
         }
     }
 
-    pub(super) fn counter(&self, instrument: Instrument) -> Result<Counter, InstrumentError> {
+    /// `names` are those of the crate's own families.
+    pub(super) fn counter(
+        &self,
+        instrument: Instrument,
+        names: Snapshot,
+    ) -> Result<Counter, InstrumentError> {
         let instrument = instrument.check()?;
         let description = instrument.describe(Kind::Counter);
         let sets = LabelSets::new(instrument.labels)?;
@@ -279,7 +285,7 @@ impl Own {
             counts: (0..sets.len()).map(|_| AtomicU64::new(0)).collect(),
             sets,
         }));
-        self.keep(Made::Counter(counter.clone()))?;
+        self.keep(Made::Counter(counter.clone()), names)?;
         Ok(counter)
     }
 
@@ -287,6 +293,7 @@ impl Own {
         &self,
         instrument: Instrument,
         bounds: &[f64],
+        names: Snapshot,
     ) -> Result<Histogram, InstrumentError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let instrument = instrument.check()?;
@@ -307,14 +314,16 @@ impl Own {
             sets,
             exemplars: self.exemplars,
         }));
-        self.keep(Made::Histogram(histogram.clone()))?;
+        self.keep(Made::Histogram(histogram.clone()), names)?;
         Ok(histogram)
     }
 
-    fn keep(&self, new: Made) -> Result<(), InstrumentError> {
+    fn keep(&self, new: Made, mut names: Snapshot) -> Result<(), InstrumentError> {
         let mut made = lock(&self.made);
-        let name = |one: &Made| one.description().page_name.clone();
-        if made.iter().any(|one| name(one) == name(&new)) {
+        for one in &*made {
+            names.family(one.description().clone());
+        }
+        if !names.takes(new.description()) {
             return Err(InstrumentError::Taken(new.description().name.to_string()));
         }
         made.push(new);

@@ -86,6 +86,7 @@ impl Pools {
             .collect();
         // A pool may have locks of its own: ours is free by now.
         let states: Vec<_> = asked.iter().map(|(name, ask)| (name, ask())).collect();
+        let of_names = all.is_of_names();
         let labels = |name: &Arc<str>| Labels::none().with(POOL[0], Arc::clone(name));
         let mut family = |name, unit, help, add: &dyn Fn(&mut Family, &Arc<str>, &PoolState)| {
             let description = Description::new(Kind::UpDownCounter, name, unit, help).observed();
@@ -96,7 +97,7 @@ impl Pools {
                 add(family, name, state);
             }
         };
-        if !states.is_empty() {
+        if of_names || !states.is_empty() {
             let help = "The number of connections that are currently in state described by the \
                         `state` attribute.";
             let name = "db.client.connection.count";
@@ -135,7 +136,7 @@ impl Pools {
             ),
         ];
         for (name, unit, help, value) in known {
-            if states.iter().any(|(_, state)| value(state).is_some()) {
+            if of_names || states.iter().any(|(_, state)| value(state).is_some()) {
                 family(name, unit, help, &|family, name, state| {
                     if let Some(value) = value(state) {
                         family.number(labels(name), value);

@@ -83,7 +83,7 @@ impl Runtimes {
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
         let runtimes = lock(&self.all);
-        if runtimes.is_empty() {
+        if runtimes.is_empty() && !all.is_of_names() {
             return;
         }
         type Read = fn(&RuntimeMetrics) -> u64;

@@ -222,7 +222,7 @@ impl Histogram {
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
         let series = self.series.sum();
-        if series.is_empty() {
+        if series.is_empty() && !all.is_of_names() {
             return;
         }
         let Some(family) = all.family(self.instrument.description(Kind::Histogram)) else {
@@ -313,7 +313,7 @@ impl Counter {
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
         let series = self.series.sum();
-        if series.is_empty() {
+        if series.is_empty() && !all.is_of_names() {
             return;
         }
         let Some(family) = all.family(self.instrument.description(Kind::Counter)) else {

@@ -91,6 +91,16 @@ fn what_cannot_be_is_refused_with_a_reason() {
     telemetry.counter(named("jobs.done")).unwrap();
     let taken = telemetry.histogram(named("jobs_done"), &[1.0]).unwrap_err();
     assert_eq!(taken, InstrumentError::Taken("jobs_done".to_owned()));
+    // The crate's own families, also those that have no series yet.
+    for name in [
+        "http.server.request.duration",
+        "rpc.client.call.duration",
+        "db.client.connection.wait_time",
+        "citywatch.tokio.busy",
+    ] {
+        let taken = telemetry.histogram(named(name), &[1.0]).unwrap_err();
+        assert_eq!(taken, InstrumentError::Taken(name.to_owned()));
+    }
     for bounds in [&[1.0, 1.0][..], &[2.0, 1.0], &[f64::NAN], &[f64::INFINITY]] {
         let refused = telemetry.histogram(named("wait"), bounds).unwrap_err();
         assert_eq!(refused, InstrumentError::Bounds, "{bounds:?}");

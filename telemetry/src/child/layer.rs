@@ -4,6 +4,7 @@ use super::decision::Scope;
 use super::entered;
 use super::event;
 use super::fields::Fields;
+use super::fresh;
 use super::root::{self, Root};
 use crate::clock;
 use crate::context::SpanId;
@@ -128,6 +129,7 @@ where
             }
             fields
         });
+        fresh::remember(self.number, id, &current);
         span.extensions_mut().insert(Child {
             current,
             parent,
@@ -172,8 +174,10 @@ where
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        let Some(current) = of(&span) else { return };
+        let known = fresh::recall(self.number, id);
+        let Some(current) = known.or_else(|| of(&context.span(id)?)) else {
+            return;
+        };
         let otel = current.to_otel_child();
         entered::push(self.number, id, current::enter(Some(current), otel));
     }

@@ -10,6 +10,7 @@ mod decision;
 mod entered;
 mod event;
 mod fields;
+mod fresh;
 mod layer;
 mod root;
 

@@ -110,7 +110,7 @@ impl Breaker {
         let asked = asked.filter(|asked| *asked > prudent);
         self.pause = Some(Pause {
             failed: now,
-            length: asked.unwrap_or(prudent).min(MOST_ASKED),
+            length: asked.unwrap_or(prudent),
             asked: asked.is_some(),
         });
         match self.failures {
@@ -127,9 +127,6 @@ impl Breaker {
         closes
     }
 }
-
-/// A collector may ask for a pause until a date; this is as far as instants are sure to go.
-const MOST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +178,5 @@ mod tests {
         assert!(!own.asked);
         assert!(own.until(false) > now + HASTE);
         assert_eq!(own.until(true), now + HASTE);
-        breaker.failed(now, Some(Duration::MAX));
-        assert_eq!(breaker.pause().unwrap().until(false), now + MOST_ASKED);
     }
 }

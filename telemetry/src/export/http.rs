@@ -2,6 +2,7 @@
 
 use super::client::{Answer, Delivered, SendError, Status};
 use super::connect::{Stream, authority};
+use super::retry::MOST_ASKED;
 use super::{response, status};
 use crate::settings::{Compression, Otlp, Protocol};
 use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
@@ -71,7 +72,12 @@ fn content_type(protocol: Protocol) -> &'static str {
 }
 
 /// A collector answers in the format of the request.
-fn judge(protocol: Protocol, code: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+pub(super) fn judge(
+    protocol: Protocol,
+    code: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Answer {
     let status = Status::Http(code.as_u16());
     if code.is_success() {
         return match protocol {
@@ -103,11 +109,14 @@ fn judge(protocol: Protocol, code: StatusCode, headers: &HeaderMap, body: &[u8])
 /// Seconds, or a date ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)).
 fn retry_after(value: &HeaderValue) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            date.duration_since(SystemTime::now()).unwrap_or_default()
+        }
+    };
+    Some(wait.min(MOST_ASKED))
 }
 
 #[cfg(test)]
@@ -146,6 +155,9 @@ mod tests {
         let wait = asked(&httpdate::fmt_http_date(in_an_hour)).unwrap();
         assert!(wait > Duration::from_secs(3000) && wait <= Duration::from_secs(3600));
         assert_eq!(asked("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+        for far in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(asked(far), Some(MOST_ASKED), "{far}");
+        }
         for nonsense in ["-1", "soon", "", "1.5"] {
             assert_eq!(asked(nonsense), None, "{nonsense}");
         }

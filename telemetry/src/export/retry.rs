@@ -3,6 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+/// A collector may ask for a pause of any length; this is as long as it gets, and as far as instants
+/// are sure to go.
+pub(super) const MOST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+
 const FIRST: Duration = Duration::from_millis(250);
 const MOST: Duration = Duration::from_secs(60);
 

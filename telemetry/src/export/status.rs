@@ -3,6 +3,7 @@
 //! and in it `RetryInfo`, when to come back.
 
 use super::message;
+use super::retry::MOST_ASKED;
 use ::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -29,7 +30,8 @@ pub(super) fn retry_delay(details: &HeaderValue) -> Option<Duration> {
     let seconds = i64::from_ne_bytes(message::number(delay, 1).to_ne_bytes());
     let nanos = i64::from_ne_bytes(message::number(delay, 2).to_ne_bytes());
     let nanos = u32::try_from(nanos).unwrap_or(0).min(999_999_999);
-    Some(Duration::new(u64::try_from(seconds).unwrap_or(0), nanos))
+    let delay = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);
+    Some(delay.min(MOST_ASKED))
 }
 
 /// The names of gRPC's codes, as `rpc.response.status_code` has them.
@@ -117,6 +119,7 @@ pub(super) mod tests {
             (7, 0, Duration::from_secs(7)),
             (0, 250_000_000, Duration::from_millis(250)),
             (-1, -1, Duration::ZERO),
+            (i64::MAX, 0, MOST_ASKED),
         ] {
             assert_eq!(retry_delay(&details(seconds, nanos)), Some(expected));
         }

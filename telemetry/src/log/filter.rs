@@ -46,8 +46,11 @@ impl Directives {
                 &"it is empty, write for example info",
             ));
         }
-        let mut filter =
-            EnvFilter::try_new(directives).map_err(|error| FilterError::new(directives, &error))?;
+        // White space around a directive makes it take the wrong part of the text for a target, or
+        // panic (tracing-subscriber 0.3.23, `Directive::parse`).
+        let trimmed: Vec<_> = directives.split(',').map(str::trim).collect();
+        let mut filter = EnvFilter::try_new(trimmed.join(","))
+            .map_err(|error| FilterError::new(directives, &error))?;
         if let Some(level) = own {
             let own = format!("telemetry={level}").parse();
             filter =
@@ -171,6 +174,16 @@ impl<S: Subscriber> Filter<S> for LiveFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn white_space_around_directives_means_nothing() {
+        let shown = |text| Directives::parse(text, None).map(|parsed| parsed.filter.to_string());
+        assert_eq!(
+            shown(" info,  catalog::http=debug ,\tusers=warn\n").unwrap(),
+            shown("info,catalog::http=debug,users=warn").unwrap()
+        );
+        shown("info,\u{c}\u{45a}[][\"v").unwrap_err();
+    }
 
     #[test]
     fn the_error_says_what_is_wrong() {

@@ -52,6 +52,8 @@ pub(super) fn with_threshold(state: &TraceState, threshold: Option<Threshold>) -
         }
         value.push_str(pair);
     }
+    // No value may end with a space, and what was behind this one may be gone.
+    value.truncate(value.trim_end_matches(' ').len());
     if value.is_empty() {
         state.without(KEY)
     } else if value.len() > MAX_LEN {
@@ -70,6 +72,20 @@ mod tests {
 
     fn threshold(digits: &str) -> Option<Threshold> {
         Threshold::parse(digits)
+    }
+
+    #[test]
+    fn a_threshold_that_is_no_longer_true_goes_whatever_stands_before_it() {
+        for before in ["x:1", "x:1 ", " ", "x "] {
+            let state = TraceState::parse(&format!("ot={before};th:0,a=1"));
+            let changed = with_threshold(&state, None);
+            let threshold = Entry::of(&changed).and_then(Entry::threshold);
+            assert_eq!(
+                (threshold, changed.get("a")),
+                (None, Some("1")),
+                "{before:?}"
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// [semantic conventions](https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/), and
 /// the one key that a standard (RFC 6750, section 2.3) gives to a token, since the conventions also
 /// want scrubbed whatever can be identified as sensitive.
-const SECRET_KEYS: [&str; 8] = [
+pub(super) const SECRET_KEYS: [&str; 8] = [
     "X-Amz-Signature",
     "X-Amz-Credential",
     "X-Amz-Security-Token",
@@ -65,7 +65,11 @@ pub(super) fn host_port(authority: &str) -> Option<(&str, Option<u16>)> {
     };
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
-        (host, rest.strip_prefix(':'))
+        let port = rest.strip_prefix(':');
+        if port.is_none() && !rest.is_empty() {
+            return None;
+        }
+        (host, port)
     } else {
         cut(authority, b':')
     };
@@ -158,6 +162,7 @@ mod tests {
             ("a:", Some(("a", None))),
             ("[::1]:80", Some(("::1", Some(80)))),
             ("[::1]", Some(("::1", None))),
+            ("[::1]a:80", None),
             ("user:secret@a:1", Some(("a", Some(1)))),
             ("", None),
             (":80", None),

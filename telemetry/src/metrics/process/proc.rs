@@ -23,7 +23,7 @@ impl Stat {
         Self::parse(&fs::read_to_string("/proc/self/stat").ok()?)
     }
 
-    fn parse(stat: &str) -> Option<Self> {
+    pub(super) fn parse(stat: &str) -> Option<Self> {
         // The second field is the program's name in parentheses and may hold anything.
         let (_, rest) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -55,7 +55,7 @@ impl Status {
         Self::parse(&fs::read_to_string("/proc/self/status").unwrap_or_default())
     }
 
-    fn parse(status: &str) -> Self {
+    pub(super) fn parse(status: &str) -> Self {
         Self {
             resident_bytes: bytes(status, "VmRSS:"),
             virtual_bytes: bytes(status, "VmSize:"),
@@ -97,10 +97,10 @@ pub(super) fn max_open_files() -> Option<f64> {
     open_files(&fs::read_to_string("/proc/self/limits").ok()?)
 }
 
-fn open_files(limits: &str) -> Option<f64> {
+pub(super) fn open_files(limits: &str) -> Option<f64> {
     match line(limits, "Max open files")?.split_whitespace().next()? {
         "unlimited" => Some(f64::INFINITY),
-        soft => soft.parse().ok(),
+        soft => soft.parse::<u64>().ok().map(|files| files as f64),
     }
 }
 
@@ -162,6 +162,7 @@ mod tests {
         assert_eq!(Status::parse("VmRSS: many kB\n"), Status::default());
         let limits = "Limit  Soft  Hard  Units\nMax open files  1024  524288  files\n";
         assert_eq!(open_files(limits), Some(1024.0));
+        assert_eq!(open_files("Max open files  -1  524288  files\n"), None);
         let limits = "Max open files  unlimited  unlimited  files\n";
         assert_eq!(open_files(limits), Some(f64::INFINITY));
     }

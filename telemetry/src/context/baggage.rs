@@ -297,9 +297,10 @@ fn is_octet(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
 }
 
-/// A byte of a value that is sent as it is.
+/// A byte of a value that is sent as it is. A plus sign may be, but the official SDK for Python
+/// reads it as a space.
 fn is_plain(byte: u8) -> bool {
-    is_octet(byte) && byte != b'%'
+    is_octet(byte) && !matches!(byte, b'%' | b'+')
 }
 
 /// What is not UTF-8 after decoding becomes U+FFFD, as the recommendation says.

@@ -64,7 +64,6 @@ pub(super) fn inject(context: &SpanContext, baggage: &Baggage, carrier: &mut imp
         );
     }
     for (key, value) in baggage.iter() {
-        let value = Baggage::encode(value).replace('+', "%2B");
-        carrier.set_owned(format!("{BAGGAGE_PREFIX}{key}"), &value);
+        carrier.set_owned(format!("{BAGGAGE_PREFIX}{key}"), &Baggage::encode(value));
     }
 }

@@ -6,6 +6,7 @@ mod closed;
 mod collector;
 mod conformance;
 mod database;
+mod differential;
 mod edge;
 mod environment;
 mod export;

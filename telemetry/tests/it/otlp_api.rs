@@ -67,6 +67,7 @@ where
     let app = Router::new()
         .route("/v1/metrics", http("metrics"))
         .route("/v1/logs", http("logs"))
+        .route("/v1/traces", http("traces"))
         .route(
             &format!("{service}.metrics.v1.MetricsService/Export"),
             grpc("metrics"),

@@ -33,6 +33,9 @@ mod conventions;
 mod core;
 mod counts;
 mod export;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod log;
 mod metrics;

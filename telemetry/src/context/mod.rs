@@ -9,6 +9,8 @@
 mod baggage;
 mod carrier;
 pub(crate) mod current;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod hex;
 mod id;
 mod propagators;

@@ -3,6 +3,8 @@
 
 pub mod database;
 pub mod feature_flag;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod messaging;
 pub mod rpc;
 mod server;

@@ -3,6 +3,8 @@
 //! Both read any engine's SQL, and neither lets a value through: where engines disagree about
 //! where a value ends, the rest of the statement is left out.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -84,7 +84,7 @@ fn frame(compressed: bool, message: Bytes) -> Chain<Bytes, Bytes> {
     prefix.freeze().chain(message)
 }
 
-fn judge(http: StatusCode, trailers: &HeaderMap, body: &[u8]) -> Answer {
+pub(super) fn judge(http: StatusCode, trailers: &HeaderMap, body: &[u8]) -> Answer {
     let text = |name| {
         trailers
             .get(name)

@@ -14,6 +14,8 @@ pub(crate) mod collector;
 mod connect;
 mod error;
 pub(crate) mod exit;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod grpc;
 mod http;
 pub(crate) mod journal;

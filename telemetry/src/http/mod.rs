@@ -10,6 +10,8 @@ mod client;
 #[cfg(feature = "axum")]
 mod counted;
 mod edge;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod head;
 mod headers;
 #[cfg(feature = "axum")]

@@ -4,6 +4,8 @@
 
 mod error;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod head;
 mod human;
 mod json;

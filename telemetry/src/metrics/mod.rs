@@ -11,6 +11,8 @@ mod exemplar;
 mod exponential;
 mod family;
 mod fold;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod histogram;
 mod http;
 mod label_sets;

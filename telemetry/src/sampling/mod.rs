@@ -15,6 +15,8 @@
 
 mod decide;
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limit;
 mod ratio;
 mod rule;

@@ -4,6 +4,8 @@
 
 mod entities;
 mod env;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limits;
 mod logs;
 mod metrics;

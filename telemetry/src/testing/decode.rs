@@ -10,7 +10,7 @@ use crate::wire::{Fields, Malformed, Wire};
 type Attributes = BTreeMap<String, Value>;
 
 /// The spans of an `ExportTraceServiceRequest`.
-pub(super) fn request(bytes: &[u8]) -> Result<Vec<Span>, Malformed> {
+pub(crate) fn request(bytes: &[u8]) -> Result<Vec<Span>, Malformed> {
     let mut spans = Vec::new();
     for field in Fields::of(bytes) {
         if let (1, resource_spans) = field? {

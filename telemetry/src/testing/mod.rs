@@ -6,6 +6,8 @@ mod decode;
 mod span;
 mod tree;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::decode::request as decode;
 pub use self::span::{Event, Kind, Link, Span, Status, Value};
 pub use self::tree::Tree;
 

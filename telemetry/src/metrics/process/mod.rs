@@ -7,6 +7,8 @@
 //! What neither names begins with `citywatch`.
 
 mod clock;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod limits;
 mod proc;
 mod threads;

@@ -74,6 +74,20 @@ impl Judge {
     }
 }
 
+/// The Python that has OpenTelemetry's official SDK; none if it is not installed, which is then
+/// said and counted as a skip.
+///
+/// # Panics
+/// It is missing although `CITYWATCH_REQUIRE_ENGINES=1` demands it.
+#[must_use]
+pub fn opentelemetry_python() -> Option<PathBuf> {
+    let python = engine("opentelemetry-python-", "bin/python3");
+    if python.is_none() {
+        skip("OpenTelemetry for Python is not installed (run scripts/install-engines)");
+    }
+    python
+}
+
 /// Says that a test was skipped, where `scripts/test` counts it.
 ///
 /// # Panics

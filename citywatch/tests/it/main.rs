@@ -4,5 +4,6 @@
 mod border;
 mod deaths;
 mod harness;
+mod interop;
 mod pages;
 mod tour;

@@ -19,7 +19,7 @@ pub(super) fn write(out: &mut [u8], bytes: &[u8]) {
 }
 
 /// The half bytes of as many lowercase digits. Written so that a compiler does many at once.
-#[inline(always)]
+#[inline]
 pub(super) fn half_bytes<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
     let mut half_bytes = [0; N];
     let mut wrong = 0;

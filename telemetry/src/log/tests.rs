@@ -242,6 +242,7 @@ fn each_service_of_the_process_signs_its_own_lines() {
     assert_eq!(lines[2].get("trace_id"), None);
 }
 
+#[cfg(feature = "opentelemetry-sdk")]
 #[test]
 fn spans_of_the_opentelemetry_api_put_their_ids_on_lines() {
     use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};

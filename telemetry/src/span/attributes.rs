@@ -161,7 +161,7 @@ impl<O: Owner> Attributes<O> {
     }
 
     /// Some were left out before they came here.
-    #[cfg(feature = "opentelemetry-sdk")]
+    #[cfg(any(test, feature = "opentelemetry-sdk"))]
     pub(crate) fn dropped(&mut self, count: u32) {
         self.dropped += count;
     }

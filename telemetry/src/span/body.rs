@@ -115,7 +115,7 @@ impl Body {
     }
 
     /// Events and links that were left out before they came here.
-    #[cfg(feature = "opentelemetry-sdk")]
+    #[cfg(any(test, feature = "opentelemetry-sdk"))]
     pub(crate) fn dropped(&mut self, events: u32, links: u32) {
         self.events.dropped += events;
         self.links.dropped += links;

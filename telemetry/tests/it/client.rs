@@ -1,6 +1,6 @@
 //! The client middleware against a real server.
 
-use crate::server::collected;
+use crate::collected;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Version};
 use axum::routing::get;

@@ -1,15 +1,12 @@
 //! Label sets are closed: whatever clients write, the series stay the same.
 
+use crate::collected;
 use crate::exposition::{Labels, parse};
-use crate::server::collected;
-use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use std::collections::BTreeSet;
 use telemetry::Telemetry;
 use telemetry::http::{ClientRequest, ServerRequest, Trust};
-use tower::ServiceExt;
 
 const REQUESTS: usize = 100_000;
 
@@ -47,8 +44,12 @@ fn hostile(number: usize) -> Request<Body> {
         .unwrap()
 }
 
+#[cfg(feature = "axum")]
 #[tokio::test]
 async fn a_hundred_thousand_requests_add_no_series_to_a_router() {
+    use axum::{Router, routing::get};
+    use tower::ServiceExt;
+
     let (telemetry, _collector) = collected("shop");
     let app = Router::new()
         .route("/items/{id}", get(|| async { "an item" }))

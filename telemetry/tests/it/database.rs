@@ -1,6 +1,6 @@
 //! Calls of a database, by the conventions' requirement levels.
 
-use crate::server::collected;
+use crate::collected;
 use std::collections::BTreeMap;
 use telemetry::database::{Database, Operation, OperationBuilder, PoolState, System};
 use telemetry::testing::{Kind, Span, Status, Value};

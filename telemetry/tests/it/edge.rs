@@ -1,6 +1,6 @@
 //! The core as the gateway uses it: no tower, no runtime.
 
-use crate::server::collected;
+use crate::collected;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use telemetry::context::{self, Baggage, TraceState};
 use telemetry::http::{ClientRequest, ServerRequest, ServerSpan, Trust};

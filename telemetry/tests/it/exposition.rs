@@ -36,6 +36,7 @@ impl Page {
     }
 
     /// The one sample of this name that has these labels among its own.
+    #[cfg(feature = "axum")]
     pub(crate) fn one(&self, name: &str, labels: &[(&str, &str)]) -> &Sample {
         let has = |sample: &&Sample| {
             labels

@@ -183,7 +183,7 @@ async fn child_that_exports_its_log() {
     if !is_child() {
         return;
     }
-    let (address, requests) = crate::otlp_api::receiver().await;
+    let (address, requests) = crate::receiver::receiver().await;
     let settings = Settings::from_vars(|name| match name {
         "OTEL_LOGS_EXPORTER" => Some("otlp".to_owned()),
         "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),

@@ -1,7 +1,7 @@
 //! Spans made by hand.
 
+use crate::collected;
 use crate::instrument::subscribed;
-use crate::server::collected;
 use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Array, Context, Value as ApiValue};
 use std::time::{Duration, Instant};

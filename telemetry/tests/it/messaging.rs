@@ -1,6 +1,6 @@
 //! Messages across a hop, by the conventions' requirement levels.
 
-use crate::server::collected;
+use crate::collected;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use telemetry::context::{self, TraceId};

@@ -2,7 +2,7 @@
 //! page says.
 
 use crate::exposition::{Page, parse};
-use crate::otlp_api::{Requests, of, receiver};
+use crate::receiver::{Requests, of, receiver};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;

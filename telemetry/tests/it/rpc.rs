@@ -1,6 +1,6 @@
 //! Remote procedure calls, by the conventions' requirement levels.
 
-use crate::server::collected;
+use crate::collected;
 use std::collections::BTreeMap;
 use telemetry::rpc::{Method, Rpc, System};
 use telemetry::testing::{Kind, Tree};

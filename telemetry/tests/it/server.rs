@@ -1,5 +1,6 @@
 //! The server layer on a real router.
 
+pub(crate) use crate::collected;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -13,20 +14,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use telemetry::http::Traceresponse;
 use telemetry::testing::{Collector, Kind, Span, Status};
-use telemetry::{Service, Telemetry, context};
+use telemetry::{Telemetry, context};
 use tower::ServiceExt;
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-pub(crate) fn collected(name: &str) -> (Telemetry, Collector) {
-    let collector = Collector::new();
-    let telemetry = Telemetry::builder(Service::new(name, "0.0.0"))
-        .exporter(collector.exporter())
-        .without_subscriber()
-        .build()
-        .unwrap();
-    (telemetry, collector)
-}
 
 fn app(telemetry: &Telemetry) -> Router {
     Router::new()

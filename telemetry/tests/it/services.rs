@@ -1,7 +1,7 @@
 //! Two services in one process do not mix.
 
+use crate::collected;
 use crate::instrument::{call, subscribed};
-use crate::server::collected;
 use std::time::Duration;
 use telemetry::testing::Collector;
 

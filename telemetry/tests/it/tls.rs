@@ -2,7 +2,7 @@
 
 use crate::collector::{Collector, settings};
 use crate::export::{build, span};
-use crate::otlp_api;
+use crate::{otlp_api, receiver};
 use axum::http::{StatusCode, Uri};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -276,7 +276,7 @@ async fn what_the_opentelemetry_apis_record_travels_by_tls() {
     for protocol in ["http/protobuf", "http/json", "grpc"] {
         let listener = listener(&identity, None).await;
         let port = listener.listener.local_addr().unwrap().port();
-        let requests = otlp_api::receiver_behind(listener);
+        let requests = receiver::receiver_behind(listener);
         let endpoint = format!("https://localhost:{port}");
         let ca = authority.file("ca.pem");
         otlp_api::record_and_shut_down(&[

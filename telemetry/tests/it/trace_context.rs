@@ -3,7 +3,7 @@
 //! 1 and 2, strictness 2, through a real server layer and a real client. Where the harness allows
 //! several outcomes, the table has ours.
 
-use crate::server::collected;
+use crate::collected;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;

@@ -8,7 +8,7 @@ mod ends;
 mod server;
 mod sizes;
 
-use crate::otlp_api::{Requests, of, receiver};
+use crate::receiver::{Requests, of, receiver};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;

@@ -4,7 +4,7 @@ use super::official::{self, INSTANCE, apart};
 use super::reasons::REQUESTS;
 use super::table::{Found, Half};
 use super::{Facts, Sent, about, about_histogram, about_resource, about_scope, spans, text};
-use crate::otlp_api::receiver;
+use crate::receiver::receiver;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, Version};

@@ -8,7 +8,7 @@ mod reasons;
 mod spans;
 mod table;
 
-use crate::otlp_api::{Requests, of};
+use crate::receiver::{Requests, of};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;

@@ -5,7 +5,7 @@ use super::official::{self, INSTANCE, apart};
 use super::reasons::SPANS;
 use super::table::{Found, Half};
 use super::{Facts, Sent, about, about_resource, about_scope, any, spans, text};
-use crate::otlp_api::receiver;
+use crate::receiver::receiver;
 use opentelemetry::trace::{
     Link, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
     TraceState, Tracer, TracerProvider,

@@ -23,8 +23,16 @@
 //!
 //! Nothing is global but the `tracing` subscriber: two services can live in one process, and tests
 //! can run side by side.
+//!
+//! Without the default features it is a core without axum (feature `axum`), reqwest (`reqwest`), the
+//! OpenTelemetry SDK (`opentelemetry-sdk`) and TLS (`tls`); the crate's README says what each adds.
 
 #![warn(missing_docs)]
+// What a feature adds is linked to from pages that are there without it.
+#![cfg_attr(
+    not(all(feature = "axum", feature = "opentelemetry-sdk", feature = "reqwest")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 mod child;
 mod clock;
@@ -71,3 +79,14 @@ pub use span::encode::Kind;
 pub use span::handle::{Scope, Span, SpanBuilder, Status};
 pub use span::value::AttributeValue;
 pub use telemetry::{Builder, InitError, Telemetry, init};
+
+/// The examples of these pages compile.
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "opentelemetry-sdk",
+    feature = "reqwest"
+))]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/migration.md")]
+mod pages {}

@@ -14,6 +14,8 @@ mod differential;
 mod edge;
 #[cfg(feature = "opentelemetry-sdk")]
 mod environment;
+#[cfg(all(feature = "axum", feature = "opentelemetry-sdk", feature = "reqwest"))]
+mod examples;
 mod export;
 mod exposition;
 #[cfg(all(feature = "axum", feature = "opentelemetry-sdk"))]

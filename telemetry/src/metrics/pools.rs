@@ -88,8 +88,14 @@ impl Pools {
         let states: Vec<_> = asked.iter().map(|(name, ask)| (name, ask())).collect();
         let of_names = all.is_of_names();
         let labels = |name: &Arc<str>| Labels::none().with(POOL[0], Arc::clone(name));
+        const COUNT: &str = "db.client.connection.count";
         let mut family = |name, unit, help, add: &dyn Fn(&mut Family, &Arc<str>, &PoolState)| {
             let description = Description::new(Kind::UpDownCounter, name, unit, help).observed();
+            let description = match name {
+                // On the page an end of `_count` is a histogram's.
+                COUNT => description.page_name("db_client_connections"),
+                _ => description,
+            };
             let Some(family) = all.family(description) else {
                 return;
             };
@@ -100,8 +106,7 @@ impl Pools {
         if of_names || !states.is_empty() {
             let help = "The number of connections that are currently in state described by the \
                         `state` attribute.";
-            let name = "db.client.connection.count";
-            family(name, "{connection}", help, &|family, name, state| {
+            family(COUNT, "{connection}", help, &|family, name, state| {
                 for (label, count) in [("idle", state.idle), ("used", state.used)] {
                     let labels = labels(name).with("db.client.connection.state", label);
                     family.number(labels, count);

@@ -340,8 +340,8 @@ async fn pools_are_asked_as_long_as_they_are_there() {
     let page = telemetry.metrics_page(None).body;
     let label = "db_client_connection_pool_name=\"orders\"";
     for line in [
-        format!("db_client_connection_count{{{label},db_client_connection_state=\"idle\"}} 3"),
-        format!("db_client_connection_count{{{label},db_client_connection_state=\"used\"}} 1"),
+        format!("db_client_connections{{{label},db_client_connection_state=\"idle\"}} 3"),
+        format!("db_client_connections{{{label},db_client_connection_state=\"used\"}} 1"),
         format!("db_client_connection_max{{{label}}} 4"),
         format!("db_client_connection_idle_min{{{label}}} 0"),
         format!("db_client_connection_pending_requests{{{label}}} 2"),
@@ -360,7 +360,7 @@ async fn pools_are_asked_as_long_as_they_are_there() {
     );
     drop(second);
     let page = telemetry.metrics_page(None).body;
-    assert!(!page.contains("db_client_connection_count"));
+    assert!(!page.contains("db_client_connections"));
     assert!(
         page.contains("db_client_connection_timeouts_total"),
         "counters stay"

@@ -102,7 +102,7 @@ async fn the_pool_is_seen_until_it_is_gone() {
     let of = "db_client_connection_pool_name=\"test.db\"";
     let used = format!("{{{of},db_client_connection_state=\"used\"}} ");
     let now = || {
-        let lines = lines(&telemetry, "db_client_connection_count");
+        let lines = lines(&telemetry, "db_client_connections");
         lines
             .iter()
             .find_map(|line| line.strip_prefix(&used).map(str::to_owned))

@@ -34,6 +34,7 @@
     allow(rustdoc::broken_intra_doc_links)
 )]
 
+mod builder;
 mod child;
 mod clock;
 pub mod context;
@@ -61,6 +62,7 @@ mod telemetry;
 pub mod testing;
 mod wire;
 
+pub use builder::{Builder, InitError, init};
 pub use child::{SpanLayer, layer};
 pub use context::{Baggage, SpanContext};
 pub use conventions::{database, feature_flag, messaging, rpc};
@@ -78,7 +80,7 @@ pub use settings::Settings;
 pub use span::encode::Kind;
 pub use span::handle::{Scope, Span, SpanBuilder, Status};
 pub use span::value::AttributeValue;
-pub use telemetry::{Builder, InitError, Telemetry, init};
+pub use telemetry::Telemetry;
 
 /// The examples of these pages compile.
 #[cfg(all(

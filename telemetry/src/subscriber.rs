@@ -1,11 +1,11 @@
 //! The process's `tracing` subscriber, the one thing that is global: shared by all services of the
 //! process.
 
+use crate::builder::InitError;
 use crate::child::SpanLayer;
 use crate::log;
 use crate::settings::Settings;
 use crate::sync::lock;
-use crate::telemetry::InitError;
 use std::sync::Mutex;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;

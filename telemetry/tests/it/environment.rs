@@ -20,15 +20,15 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use telemetry::{DropReason, InitError, Service, Settings, Telemetry};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 #[derive(Debug, Clone)]
-struct Request {
-    path: String,
-    headers: HeaderMap,
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
     /// Unpacked.
     body: Vec<u8>,
 }
@@ -48,14 +48,25 @@ impl Request {
 }
 
 /// Takes whatever is posted to it, on any path.
-#[derive(Clone, Default)]
-struct Receiver {
-    requests: Arc<Mutex<Vec<Request>>>,
+#[derive(Clone)]
+pub(crate) struct Receiver {
+    requests: watch::Sender<Vec<Request>>,
+    answers: bool,
 }
 
 impl Receiver {
-    async fn start() -> (Receiver, String) {
-        let receiver = Receiver::default();
+    pub(crate) async fn start() -> (Receiver, String) {
+        Receiver::start_that(true).await
+    }
+
+    /// It takes requests and never answers.
+    pub(crate) async fn start_silent() -> (Receiver, String) {
+        Receiver::start_that(false).await
+    }
+
+    async fn start_that(answers: bool) -> (Receiver, String) {
+        let requests = watch::Sender::default();
+        let receiver = Receiver { requests, answers };
         let app = Router::new().fallback(keep).with_state(receiver.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -63,8 +74,15 @@ impl Receiver {
         (receiver, address)
     }
 
-    fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.borrow().clone()
+    }
+
+    /// Resolves once so many requests have come.
+    pub(crate) async fn arrived(&self, count: usize) {
+        let mut requests = self.requests.subscribe();
+        let enough = requests.wait_for(|requests| requests.len() >= count);
+        enough.await.unwrap();
     }
 }
 
@@ -78,14 +96,18 @@ async fn keep(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, bo
         let mut unpacked = flate2::read::GzDecoder::new(&body[..]);
         unpacked.read_to_end(&mut bytes).unwrap();
     }
-    receiver.requests.lock().unwrap().push(Request {
+    let request = Request {
         path: uri.path().to_owned(),
         headers,
         body: bytes,
-    });
+    };
+    receiver.requests.send_modify(|all| all.push(request));
+    if !receiver.answers {
+        std::future::pending::<()>().await;
+    }
 }
 
-fn settings(variables: &[(&str, &str)]) -> Settings {
+pub(crate) fn settings(variables: &[(&str, &str)]) -> Settings {
     let variable = |name: &str| {
         let set = variables.iter().find(|(known, _)| *known == name);
         set.map(|(_, value)| (*value).to_owned())
@@ -119,7 +141,7 @@ async fn exported(variables: &[(&str, &str)], work: impl FnOnce(&Telemetry)) -> 
     receiver.requests()
 }
 
-fn one_span(telemetry: &Telemetry) {
+pub(crate) fn one_span(telemetry: &Telemetry) {
     span(telemetry, "/orders/7", StatusCode::OK);
 }
 

@@ -11,7 +11,7 @@ const CHILD: &str = "TELEMETRY_TEST_LOG_CHILD";
 
 /// Runs one test of this binary again as a process of its own: the subscriber and standard
 /// output are the process's.
-fn run(child: &str) -> Output {
+pub(crate) fn run(child: &str) -> Output {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", child, "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")

@@ -2,6 +2,8 @@
 //! What stands without `cfg` tests the core, which is there without the default features.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(feature = "opentelemetry-sdk")]
+mod bounds;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod client;
 mod closed;

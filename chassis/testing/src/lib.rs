@@ -11,10 +11,12 @@ pub mod openapi;
 mod process;
 mod running;
 mod town;
+mod traced;
 
 pub use process::{Ended, Process};
 pub use running::{Running, Starting};
 pub use town::Town;
+pub use traced::Traced;
 
 use app::Service;
 use serde_json::Value;

@@ -5,3 +5,4 @@ mod editing;
 mod interface;
 mod replicas;
 mod shop;
+mod traces;

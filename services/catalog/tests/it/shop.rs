@@ -1,7 +1,7 @@
 //! The catalog as its users meet it.
 
 use catalog::Catalog;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use testing::{Running, Town};
 
@@ -72,6 +72,16 @@ impl Shop {
         }
     }
 
+    /// A request by an admin.
+    pub(crate) fn edit(&self, method: Method, path: &str) -> RequestBuilder {
+        self.edit_by_anyone(method, path).bearer_auth(&self.admin)
+    }
+
+    fn edit_by_anyone(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/api/admin/products{path}", self.service.url);
+        self.service.http.request(method, url)
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -79,11 +89,10 @@ impl Shop {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Response {
-        let url = format!("{}/api/admin/products{path}", self.service.url);
-        let mut request = self.service.http.request(method, url);
-        if !headers.iter().any(|(name, _)| *name == "authorization") {
-            request = request.bearer_auth(&self.admin);
-        }
+        let mut request = match headers.iter().any(|(name, _)| *name == "authorization") {
+            true => self.edit_by_anyone(method, path),
+            false => self.edit(method, path),
+        };
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -6,7 +6,7 @@ mod city;
 mod documents;
 mod instances;
 mod metrics;
-mod trace;
+mod traces;
 mod world;
 
 #[test]

@@ -11,3 +11,4 @@ mod registry;
 mod replicas;
 mod sessions;
 mod sign_up;
+mod traces;

@@ -5,6 +5,8 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
 };
 
+use telemetry::context::carries_context;
+
 use crate::address::{X_FORWARDED_HOST, X_FORWARDED_PROTO};
 
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
@@ -58,12 +60,16 @@ fn ends_here(name: &HeaderName) -> bool {
     }
 }
 
-/// Header lines that only the city may say: identity, budget, baggage, the way a request came,
-/// and its trace.
+/// Header lines that only the city may say: identity, budget, the way a request came, its trace
+/// and baggage, in whatever format a service might read them.
 fn is_ours(name: &HeaderName) -> bool {
     match name.as_str() {
-        "baggage" | "forwarded" | "x-real-ip" | "traceparent" | "tracestate" => true,
-        other => other.starts_with("citywatch-") || other.starts_with("x-forwarded-"),
+        "forwarded" | "x-real-ip" => true,
+        other => {
+            other.starts_with("citywatch-")
+                || other.starts_with("x-forwarded-")
+                || carries_context(other)
+        }
     }
 }
 
@@ -169,6 +175,7 @@ mod tests {
             ("x-forwarded-host", "shop.example"),
             ("traceparent", "00-1-2-03"),
             ("tracestate", "a=b"),
+            ("x-b3-sampled", "1"),
             ("x-request-id", "mine"),
         ];
         let mut map = headers(&lines);

@@ -22,7 +22,9 @@ pub use carrier::{Carrier, CarrierMut};
 pub use current::{InCurrent, baggage, current, in_current, inject_current, with_baggage};
 pub use id::{SpanId, TraceFlags, TraceId};
 pub(crate) use propagators::extract_tracestate;
-pub use propagators::{Propagator, Propagators, extract, extract_baggage, inject, inject_baggage};
+pub use propagators::{
+    Propagator, Propagators, carries_context, extract, extract_baggage, inject, inject_baggage,
+};
 pub(crate) use traceparent::parse_traceparent;
 pub use traceparent::traceparent;
 pub use tracestate::TraceState;

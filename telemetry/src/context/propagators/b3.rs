@@ -7,7 +7,9 @@ use crate::context::{
     Carrier, CarrierMut, SpanContext, SpanId, TraceFlags, TraceId, TraceState, hex,
 };
 
-const B3: &str = "b3";
+pub(super) const B3: &str = "b3";
+/// Of the several headers.
+pub(super) const PREFIX: &str = "x-b3-";
 const TRACE_ID: &str = "x-b3-traceid";
 const SPAN_ID: &str = "x-b3-spanid";
 const SAMPLED: &str = "x-b3-sampled";

@@ -4,10 +4,10 @@
 use crate::context::carrier::only;
 use crate::context::{Baggage, Carrier, CarrierMut, SpanContext, TraceFlags, hex};
 
-const TRACE_ID: &str = "uber-trace-id";
-const BAGGAGE_PREFIX: &str = "uberctx-";
+pub(super) const TRACE_ID: &str = "uber-trace-id";
+pub(super) const BAGGAGE_PREFIX: &str = "uberctx-";
 /// Baggage that a person sends by hand: `key=value,key=value`.
-const BAGGAGE: &str = "jaeger-baggage";
+pub(super) const BAGGAGE: &str = "jaeger-baggage";
 
 const SAMPLED: u64 = 1;
 const DEBUG: u64 = 2;

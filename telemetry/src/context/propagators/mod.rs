@@ -171,6 +171,24 @@ impl fmt::Debug for Propagators {
     }
 }
 
+/// Whether a header, its name in lowercase, carries context or baggage in any of the formats. An
+/// edge that takes these from a stranger's request keeps them from whoever is behind it and reads
+/// another format than the edge does.
+#[must_use]
+pub fn carries_context(header: &str) -> bool {
+    const PREFIXES: [&str; 4] = [
+        b3::PREFIX,
+        jaeger::BAGGAGE_PREFIX,
+        ottrace::PREFIX,
+        ottrace::BAGGAGE_PREFIX,
+    ];
+    match header {
+        w3c::TRACEPARENT | w3c::TRACESTATE | w3c::BAGGAGE | b3::B3 => true,
+        jaeger::TRACE_ID | jaeger::BAGGAGE | xray::TRACE_ID => true,
+        other => PREFIXES.iter().any(|prefix| other.starts_with(prefix)),
+    }
+}
+
 /// What the formats without a `tracestate` say.
 fn context(trace_id: u128, span_id: u64, flags: TraceFlags) -> Option<SpanContext> {
     let context = SpanContext {

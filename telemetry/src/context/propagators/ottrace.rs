@@ -4,10 +4,11 @@
 use crate::context::carrier::only;
 use crate::context::{Baggage, Carrier, CarrierMut, SpanContext, TraceFlags, hex};
 
+pub(super) const PREFIX: &str = "ot-tracer-";
 const TRACE_ID: &str = "ot-tracer-traceid";
 const SPAN_ID: &str = "ot-tracer-spanid";
 const SAMPLED: &str = "ot-tracer-sampled";
-const BAGGAGE_PREFIX: &str = "ot-baggage-";
+pub(super) const BAGGAGE_PREFIX: &str = "ot-baggage-";
 
 /// Baggage without a trace is left alone.
 pub(super) fn extract(carrier: &impl Carrier) -> (Option<SpanContext>, Baggage) {

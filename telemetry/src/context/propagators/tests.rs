@@ -350,3 +350,29 @@ fn w3c_flags_stay_w3c() {
         assert_eq!(sent, format!("{:02x}", flags & 3));
     }
 }
+
+#[test]
+fn every_header_that_is_written_is_known_to_carry_context() {
+    let context = SpanContext {
+        trace_id: TraceId(7),
+        span_id: SpanId(7),
+        flags: TraceFlags(DEBUG),
+        tracestate: TraceState::parse("x=y"),
+    };
+    let baggage = Baggage::EMPTY.with("tier", "gold");
+    for propagator in Propagator::ALL {
+        let mut headers = HeaderMap::new();
+        let one = Propagators::NONE.and(propagator);
+        one.inject(&context, &baggage, &mut headers);
+        assert!(!headers.is_empty(), "{propagator:?}");
+        for name in headers.keys() {
+            assert!(carries_context(name.as_str()), "{name}");
+        }
+    }
+    for name in ["jaeger-baggage", "x-b3-sampled", "x-b3-parentspanid"] {
+        assert!(carries_context(name), "{name}");
+    }
+    for name in ["host", "x-request-id", "x-b3", "b3-note", "user-agent"] {
+        assert!(!carries_context(name), "{name}");
+    }
+}

@@ -5,9 +5,9 @@ use crate::context::carrier::only;
 use crate::context::traceparent::{parse_traceparent, traceparent};
 use crate::context::{Baggage, Carrier, CarrierMut, SpanContext, TraceState, baggage, tracestate};
 
-const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
-const BAGGAGE: &str = "baggage";
+pub(super) const TRACEPARENT: &str = "traceparent";
+pub(super) const TRACESTATE: &str = "tracestate";
+pub(super) const BAGGAGE: &str = "baggage";
 
 /// Writes a context as `traceparent` and `tracestate`.
 pub fn inject(context: &SpanContext, carrier: &mut impl CarrierMut) {

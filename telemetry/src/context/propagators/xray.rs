@@ -4,7 +4,7 @@
 use crate::context::carrier::{only, trim};
 use crate::context::{Carrier, CarrierMut, SpanContext, TraceFlags, hex};
 
-const TRACE_ID: &str = "x-amzn-trace-id";
+pub(super) const TRACE_ID: &str = "x-amzn-trace-id";
 
 pub(super) fn extract(carrier: &impl Carrier) -> Option<SpanContext> {
     let (mut trace_id, mut span_id) = (None, None);

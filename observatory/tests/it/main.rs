@@ -10,3 +10,4 @@ mod page;
 #[allow(dead_code)] // The unit tests use more of it.
 mod samples;
 mod sut;
+mod traces;

@@ -183,8 +183,13 @@ pub fn carries_context(header: &str) -> bool {
         ottrace::BAGGAGE_PREFIX,
     ];
     match header {
-        w3c::TRACEPARENT | w3c::TRACESTATE | w3c::BAGGAGE | b3::B3 => true,
-        jaeger::TRACE_ID | jaeger::BAGGAGE | xray::TRACE_ID => true,
+        w3c::TRACEPARENT
+        | w3c::TRACESTATE
+        | w3c::BAGGAGE
+        | b3::B3
+        | jaeger::TRACE_ID
+        | jaeger::BAGGAGE
+        | xray::TRACE_ID => true,
         other => PREFIXES.iter().any(|prefix| other.starts_with(prefix)),
     }
 }

@@ -8,8 +8,6 @@ use axum::http::Response;
 use axum::routing::post;
 use axum::serve::Listener;
 use http::HeaderMap;
-use prost::Message;
-use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -72,9 +70,10 @@ where
     requests
 }
 
+#[cfg(feature = "opentelemetry-sdk")]
 pub(crate) fn of<M>(requests: &Requests, signal: &str) -> Vec<(HeaderMap, M)>
 where
-    M: Message + Default + DeserializeOwned,
+    M: prost::Message + Default + serde::de::DeserializeOwned,
 {
     let requests = requests.lock().unwrap();
     let some = requests.iter().filter(|(name, ..)| name == signal);

@@ -49,7 +49,10 @@ impl Directives {
         // White space around a directive makes it take the wrong part of the text for a target, or
         // panic (tracing-subscriber 0.3.23, `Directive::parse`).
         let trimmed: Vec<_> = directives.split(',').map(str::trim).collect();
-        let mut filter = EnvFilter::try_new(trimmed.join(","))
+        let mut filter = EnvFilter::builder()
+            // As an expression a field's value can take minutes to be understood.
+            .with_regex(false)
+            .parse(trimmed.join(","))
             .map_err(|error| FilterError::new(directives, &error))?;
         if let Some(level) = own {
             let own = format!("telemetry={level}").parse();

@@ -19,7 +19,9 @@ impl<'a> Entry<'a> {
 
     fn get(self, key: &str) -> Option<&'a str> {
         let mut pairs = self.0.split(';').filter_map(|pair| pair.split_once(':'));
-        pairs.find_map(|(name, value)| (name == key).then_some(value))
+        let value = pairs.find_map(|(name, value)| (name == key).then_some(value));
+        // A space before a semicolon is gone as soon as nothing stands behind it.
+        value.map(|value| value.trim_end_matches(' '))
     }
 
     /// How the trace was sampled so far.

@@ -46,11 +46,18 @@ impl Directives {
                 &"it is empty, write for example info",
             ));
         }
+        if names_a_value(directives) {
+            // As an expression it can take minutes to be understood, and two alike end in a panic
+            // (tracing-subscriber 0.3.23).
+            return Err(FilterError::new(
+                directives,
+                &"fields are known by their names only, write for example [span{field}]=debug",
+            ));
+        }
         // White space around a directive makes it take the wrong part of the text for a target, or
         // panic (tracing-subscriber 0.3.23, `Directive::parse`).
         let trimmed: Vec<_> = directives.split(',').map(str::trim).collect();
         let mut filter = EnvFilter::builder()
-            // As an expression a field's value can take minutes to be understood.
             .with_regex(false)
             .parse(trimmed.join(","))
             .map_err(|error| FilterError::new(directives, &error))?;
@@ -64,6 +71,17 @@ impl Directives {
             follows_spans: directives.contains('['),
         })
     }
+}
+
+/// There is a `=` between braces.
+fn names_a_value(directives: &str) -> bool {
+    let mut fields = directives.split('{').skip(1);
+    fields.any(|fields| {
+        fields
+            .split('}')
+            .next()
+            .is_some_and(|fields| fields.contains('='))
+    })
 }
 
 /// The filter of a layer, replaced without a lock on the side of those who log.
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_error_says_what_is_wrong() {
-        for wrong in ["", "  ", "catalog=loud", "info,[", "a=b=c"] {
+        for wrong in ["", "  ", "catalog=loud", "info,[", "a=b=c", "[a{b=1}]=info"] {
             let error = FilterHandle::default().set(wrong).unwrap_err();
             assert!(error.to_string().contains(&format!("{wrong:?}")), "{error}");
         }

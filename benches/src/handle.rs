@@ -16,7 +16,7 @@ use crate::worker::{ANSWER, Order, Round, Stopped};
 const SDK_QUEUE: (&str, &str) = ("OTEL_BSP_MAX_QUEUE_SIZE", "65536");
 
 /// The share of its spans that a peer may lose under bursts and still be compared.
-const MAY_LOSE: f64 = 0.1;
+pub(crate) const MAY_LOSE: f64 = 0.1;
 
 /// A worker under way.
 #[derive(Debug)]
@@ -137,8 +137,8 @@ impl Worker {
     }
 
     /// Ends it and tells which share of its spans has arrived: all of ours, and all lines. A peer
-    /// may lose a few, which its row says.
-    pub(crate) fn end(mut self) -> Result<f64> {
+    /// may lose the share `may_lose`, which its row says.
+    pub(crate) fn end(mut self, may_lose: f64) -> Result<f64> {
         let stopped: Stopped = self.tell(Order::Stop {
             deadline_ms: 10_000,
         })?;
@@ -173,7 +173,7 @@ impl Worker {
         let lost = if stopped.counts.is_some() {
             0.0
         } else {
-            MAY_LOSE * expected
+            may_lose * expected
         };
         let arrived = arrived as f64;
         ensure!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::handle::Worker;
+use crate::handle::{MAY_LOSE, Worker};
 use crate::request::{ANSWER, TARGET};
 use crate::stats::Series;
 use crate::subject::Variant;
@@ -54,7 +54,7 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Series)>> {
     for (worker, client, series) in servers {
         drop(client);
         measured.push((worker.variant, series));
-        worker.end()?;
+        worker.end(MAY_LOSE)?;
     }
     Ok(measured)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 
-use crate::handle::Worker;
+use crate::handle::{MAY_LOSE, Worker};
 use crate::stats::Series;
 use crate::subject::Variant;
 
@@ -76,7 +76,7 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<SideBySide> {
         }
     }
     for (worker, times) in workers.into_iter().zip(&mut times) {
-        times.arrived = worker.end()?;
+        times.arrived = worker.end(MAY_LOSE)?;
     }
     Ok(SideBySide(times))
 }

@@ -82,6 +82,13 @@ pub(crate) const SERVICES: &[Entry] = &[
     },
     entry::<users::Users>("members, sessions, signing keys"),
     entry::<catalog::Catalog>("products and their search"),
+    entry::<inventory::Inventory>("stock and reservations"),
+    Entry {
+        replicable: false,
+        ..entry::<cart::Cart>("what members put aside to buy")
+    },
+    entry::<payments::Payments>("charges and refunds"),
+    entry::<orders::Orders>("orders, from the first step to the last"),
     Entry {
         stage: Stage::Edge,
         replicable: false,

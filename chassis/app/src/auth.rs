@@ -20,6 +20,19 @@ pub struct Admin(pub Arc<Claims>);
 /// Another service, by its own token for this one.
 pub struct ServiceCaller(pub Arc<Claims>);
 
+impl ServiceCaller {
+    /// The calling service, if it is one of these: each inner route lists its callers.
+    ///
+    /// # Errors
+    /// 403 `forbidden` for any other.
+    pub fn one_of(&self, callers: &[&str]) -> Result<&str, Problem> {
+        if callers.contains(&self.0.iss.as_str()) {
+            return Ok(&self.0.iss);
+        }
+        Err(forbidden("this route is not for the calling service"))
+    }
+}
+
 /// Whoever holds the operator token.
 pub struct Operator;
 

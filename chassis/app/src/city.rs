@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use discovery::{Discovery, RegistryClient};
+use faults::Faults;
 use identity::{KeySet, ServiceSigner, Verifier};
 use telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,8 @@ pub struct City<S> {
     pub common: Live<Common>,
     /// Spans, metrics and logs.
     pub telemetry: Telemetry,
+    /// Where faults may strike on purpose.
+    pub faults: Faults,
     /// Where the others are.
     pub discovery: Discovery,
     /// The registry, if the settings name one.

@@ -14,11 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::{Running, Starting};
 
 /// Names of services whose keys a town knows.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 10] = [
     "gateway",
     "registry",
     "users",
     "catalog",
+    "inventory",
+    "cart",
+    "orders",
+    "payments",
     "observatory",
     "example",
 ];

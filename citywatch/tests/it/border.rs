@@ -6,19 +6,24 @@ use std::process::Command;
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 8] = [
+    "citywatch-cart",
     "citywatch-catalog",
     "citywatch-gateway",
+    "citywatch-inventory",
+    "citywatch-orders",
+    "citywatch-payments",
     "citywatch-registry",
     "citywatch-users",
 ];
 
 /// From the bottom up: each may depend on those before it, never on those behind.
-const FOUNDATION: [&str; 7] = [
+const FOUNDATION: [&str; 8] = [
     "citywatch-telemetry",
     "citywatch-identity",
     "citywatch-stores",
     "citywatch-discovery",
+    "citywatch-faults",
     "citywatch-calls",
     "citywatch-app",
     "citywatch-testing",

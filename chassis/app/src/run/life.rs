@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use discovery::{Discovery, Endpoint, Lease, Registration};
+use faults::Faults;
 use telemetry::Telemetry;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio_util::{
@@ -101,6 +102,7 @@ impl<S: Service> Started<S> {
             settings,
             common,
             telemetry,
+            faults: Faults::default(),
             discovery,
             registry,
             members: trust.members,

@@ -1,0 +1,1 @@
+//! The bank outside the city.

@@ -1,0 +1,3 @@
+//! Runs the acquirer.
+
+fn main() {}

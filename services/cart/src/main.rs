@@ -1,0 +1,7 @@
+//! Runs the cart service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main::<cart::Cart>()
+}

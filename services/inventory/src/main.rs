@@ -1,0 +1,7 @@
+//! Runs the inventory service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main::<inventory::Inventory>()
+}

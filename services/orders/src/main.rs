@@ -1,0 +1,7 @@
+//! Runs the orders service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main::<orders::Orders>()
+}

@@ -28,6 +28,9 @@ use crate::target;
 use crate::upstream::{self, BodyLimits, Reply, RequestBody};
 use crate::worker::Local;
 
+/// A body of at most this many bytes takes no time to speak of.
+const SHORT_BODY: u64 = 16 * 1024;
+
 /// What a request's rate limits have said so far, for the headers of its answer.
 #[derive(Default)]
 struct Budget<'a> {
@@ -180,6 +183,7 @@ async fn forward(
     let connection = Rc::clone(&record.connection);
     let times = local.config.times;
     let has_body = !body.is_end_stream();
+    let comes_with_head = body.size_hint().upper().is_some_and(|n| n <= SHORT_BODY);
     connection.give(if has_body {
         times.body_idle
     } else {
@@ -204,10 +208,12 @@ async fn forward(
     *request.uri_mut() = head.uri;
     *request.headers_mut() = head.headers;
 
-    let time = if has_body {
-        times.body.saturating_add(route.timeout)
-    } else {
+    // A long body may take its time first. A short one is there with its head, so that what the
+    // service is told is what its answer has.
+    let time = if comes_with_head {
         route.timeout
+    } else {
+        times.body.saturating_add(route.timeout)
     };
     let deadline = Deadline::after(Instant::now(), time);
     let reply = upstream::send(record, upstream, request, deadline).await?;

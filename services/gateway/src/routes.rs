@@ -208,7 +208,7 @@ mod tests {
         let rules: Vec<RouteRule> = serde_json::from_value(rules).unwrap();
         let mut services = Vec::new();
         let defaults = Defaults {
-            rate_classes: &["default".to_owned(), "sign_in".to_owned()],
+            rate_classes: &["default", "sign_in", "order"].map(str::to_owned),
             timeout: Duration::from_secs(5),
             max_body_bytes: 100,
         };
@@ -314,7 +314,22 @@ mod tests {
     fn the_built_in_table_can_be_used_and_leads_to_no_inner_path() {
         let rules = serde_json::to_value(Settings::default().routes).unwrap();
         let (table, services) = build(rules.clone()).unwrap();
-        assert_eq!(services, ["users", "catalog", "registry"]);
+        assert_eq!(
+            services,
+            [
+                "users",
+                "catalog",
+                "cart",
+                "orders",
+                "inventory",
+                "registry"
+            ]
+        );
+        let order = match table.find(&Method::POST, "/api/orders") {
+            Found::Route(route) => route,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((order.access, order.rate), (Access::Member, Some(2)));
         for rule in rules.as_array().unwrap() {
             assert!(
                 rule["path"].as_str().unwrap().starts_with("/api/"),
@@ -327,6 +342,8 @@ mod tests {
             "/livez",
             "/readyz",
             "/prometheus/targets",
+            "/inner/v1/orders",
+            "/inner/v1/stock",
         ] {
             assert!(matches!(table.find(&Method::GET, inner), Found::Nothing));
         }

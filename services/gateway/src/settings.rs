@@ -99,8 +99,8 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// The classes that a gateway starts with: room for a shop behind one address, and little for
-/// whoever guesses passwords.
+/// The classes that a gateway starts with: room for a shop behind one address, little for whoever
+/// guesses passwords, and no more orders than a hand can place.
 fn default_rates() -> BTreeMap<String, RateClass> {
     let rate = |requests, burst| {
         Some(Rate {
@@ -124,6 +124,13 @@ fn default_rates() -> BTreeMap<String, RateClass> {
                 member: rate(5, 20),
             },
         ),
+        (
+            "order".to_owned(),
+            RateClass {
+                address: rate(500, 1_000),
+                member: rate(5, 20),
+            },
+        ),
     ])
 }
 
@@ -140,6 +147,12 @@ fn default_routes() -> Vec<RouteRule> {
     };
     let sign_in = |rule: RouteRule| RouteRule {
         rate: Some("sign_in".to_owned()),
+        ..rule
+    };
+    // An order that takes longer goes on by itself, and its answer says where to look.
+    let order = |rule: RouteRule| RouteRule {
+        rate: Some("order".to_owned()),
+        timeout_ms: Some(5_000),
         ..rule
     };
     let documents = |rule: RouteRule| RouteRule {
@@ -159,6 +172,24 @@ fn default_routes() -> Vec<RouteRule> {
             "/api/admin/products/{id}",
             &["PUT", "DELETE"],
             "catalog",
+            Admin,
+        ),
+        route("/api/cart", &["GET", "DELETE"], "cart", Member),
+        route(
+            "/api/cart/items/{product_id}",
+            &["PUT", "DELETE"],
+            "cart",
+            Member,
+        ),
+        order(route("/api/orders", &["POST"], "orders", Member)),
+        route("/api/orders", &["GET"], "orders", Member),
+        route("/api/orders/{id}", &["GET"], "orders", Member),
+        route("/api/orders/{id}/history", &["GET"], "orders", Member),
+        route("/api/admin/stock", &["GET"], "inventory", Admin),
+        route(
+            "/api/admin/stock/{product_id}",
+            &["GET", "PUT"],
+            "inventory",
             Admin,
         ),
         route("/api/admin/documents", &["GET"], "registry", Admin),

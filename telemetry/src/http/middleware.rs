@@ -10,6 +10,7 @@ use http_body::Body;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next};
 use std::io::ErrorKind;
+use std::sync::{Arc, OnceLock};
 
 impl Telemetry {
     /// An HTTP client whose requests are client spans and carry the current context.
@@ -39,7 +40,8 @@ impl Telemetry {
 ///
 /// What `error.type` can be, beside the status codes from 400 on: `connection_refused`,
 /// `connection_reset`, `timeout`, `connect`, `body`, `redirect`, `request`, `middleware` (a later
-/// link of the chain failed) and `cancelled` (the caller no longer waited).
+/// link of the chain failed), `cancelled` (the caller no longer waited), and whatever another link
+/// says by an [`ErrorType`].
 #[derive(Debug, Clone)]
 pub struct ClientMiddleware {
     edge: Edge,
@@ -53,6 +55,36 @@ pub struct ResendCount(pub u32);
 /// the span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UrlTemplate(pub &'static str);
+
+/// Put into a request's extensions by a link that knows better than an error, or its absence, can
+/// tell why an attempt fails: one that refuses to send it, injects a fault, or no longer waits.
+/// What is set before the attempt ends without an answer is the span's `error.type`.
+///
+/// Clones share what is set; the first word stays.
+#[derive(Debug, Clone, Default)]
+pub struct ErrorType(Arc<OnceLock<&'static str>>);
+
+impl ErrorType {
+    /// Says why, in a word from a closed set.
+    pub fn set(&self, error_type: &'static str) {
+        // Whoever was first saw the cause; the rest is its consequence.
+        let _ = self.0.set(error_type);
+    }
+}
+
+/// The span of an attempt, which may be dropped at any await.
+struct Attempt {
+    span: Option<ClientSpan>,
+    said: ErrorType,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let (Some(span), Some(said)) = (self.span.take(), self.said.0.get()) {
+            span.finish(Err(said));
+        }
+    }
+}
 
 impl ClientMiddleware {
     pub(crate) fn new(edge: Edge) -> ClientMiddleware {
@@ -78,7 +110,14 @@ impl Middleware for ClientMiddleware {
         }
         let current = span.current().clone();
         let otel = current.to_otel_child();
+        let mut attempt = Attempt {
+            span: Some(span),
+            said: extensions.get().cloned().unwrap_or_default(),
+        };
         let result = current::in_context(current, otel, next.run(request, extensions)).await;
+        let Some(mut span) = attempt.span.take() else {
+            return result;
+        };
         match &result {
             Ok(response) => {
                 span.response(response.version(), response.headers());
@@ -90,7 +129,10 @@ impl Middleware for ClientMiddleware {
                 }
                 span.finish(Ok(response.status()));
             }
-            Err(error) => span.finish(Err(error_type(error))),
+            Err(error) => {
+                let said = attempt.said.0.get().copied();
+                span.finish(Err(said.unwrap_or_else(|| error_type(error))));
+            }
         }
         result
     }

@@ -35,6 +35,6 @@ pub use edge::{Edge, ServerRequest, Trust};
 #[cfg(feature = "axum")]
 pub use layer::{ResponseFuture, ServerLayer, ServerService, Traceresponse};
 #[cfg(feature = "reqwest")]
-pub use middleware::{ClientMiddleware, ResendCount, UrlTemplate};
+pub use middleware::{ClientMiddleware, ErrorType, ResendCount, UrlTemplate};
 pub use options::OptionsError;
 pub use server::{Scope, ServerSpan};

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use calls::Calls;
 use discovery::{Discovery, RegistryClient};
 use faults::Faults;
 use identity::{KeySet, ServiceSigner, Verifier};
@@ -19,6 +20,8 @@ pub struct City<S> {
     pub telemetry: Telemetry,
     /// Where faults may strike on purpose.
     pub faults: Faults,
+    /// Calls to the others.
+    pub calls: Calls,
     /// Where the others are.
     pub discovery: Discovery,
     /// The registry, if the settings name one.

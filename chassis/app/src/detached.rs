@@ -10,7 +10,8 @@ tokio::task_local! {
 }
 
 /// Runs a handler's work to its end even if the client hangs up, the request takes too long or
-/// the service drains: for everything that writes. The trace goes on inside.
+/// the service drains: for everything that writes. The trace goes on inside; the request's deadline
+/// does not, as the work must not be left half done: [`calls::deadline::kept`] takes it along.
 ///
 /// # Errors
 /// Those of `work`; 500 if it panics.

@@ -11,6 +11,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use calls::Deadline;
 use http::StatusCode;
 use telemetry::Telemetry;
 use tokio::net::{TcpListener, TcpStream};
@@ -56,11 +57,18 @@ pub(crate) struct Bounds {
     pub(crate) detached: TaskTracker,
 }
 
-/// A handler that panics, takes too long or outlasts the drain becomes a problem answer.
+/// A handler that panics, takes too long or outlasts the drain becomes a problem answer. Too long
+/// is longer than the caller waits, or than any request may take; the handler's own calls are
+/// bounded by the same.
 async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let now = tokio::time::Instant::now().into_std();
     let limit = Duration::from_millis(bounds.common.load().request_timeout_ms);
-    let handled = caught(DETACHED.scope(bounds.detached, next.run(request)));
-    let handled = tokio::time::timeout(limit, handled);
+    let own = Deadline::after(now, limit);
+    let callers = Deadline::from_headers(request.headers(), now);
+    let deadline = callers.map_or(own, |callers| callers.sooner(own));
+    let handled = DETACHED.scope(bounds.detached, next.run(request));
+    let handled = caught(calls::deadline::within(deadline, handled));
+    let handled = tokio::time::timeout(deadline.remaining(now), handled);
     let problem = match bounds.cut_off.run_until_cancelled(handled).await {
         Some(Ok(Ok(response))) => return response,
         Some(Ok(Err(panic))) => Problem::internal(format_args!("the handler panicked: {panic}")),

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use discovery::Endpoint;
 
+use crate::random::split_mix;
+
 /// For how long an endpoint is passed over after its first refused connection; each further
 /// refusal in a row doubles it.
 const FIRST_PASS_OVER: Duration = Duration::from_millis(100);
@@ -175,14 +177,10 @@ impl Balancer {
             })
     }
 
-    /// A number below `bound`, by `SplitMix64` (G. Steele et al., OOPSLA 2014): it only spreads.
+    /// A number below `bound`.
     fn draw(&mut self, bound: usize) -> usize {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let bound = bound as u128;
-        usize::try_from((u128::from(z ^ (z >> 31)) * bound) >> 64).unwrap_or(0)
+        let drawn = u128::from(split_mix(&mut self.random));
+        usize::try_from((drawn * bound as u128) >> 64).unwrap_or(0)
     }
 }
 

@@ -1,5 +1,10 @@
 //! The remaining budget of a request, which travels with it from service to service.
+//!
+//! Within a service the deadline of the request that is being served is [`current`] in its task.
+//! A spawned task has none, as work that goes on when its request is over needs one of its own:
+//! whoever wants to keep it says so with [`kept`].
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -7,6 +12,43 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 /// The header in which the remaining budget travels: whole milliseconds, decimal. It is only
 /// ever believed from inside the city; the gateway strips it from outside.
 pub const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("citywatch-timeout-ms");
+
+tokio::task_local! {
+    static CURRENT: Option<Deadline>;
+}
+
+/// The deadline of the request that this task serves, if it has one.
+#[must_use]
+pub fn current() -> Option<Deadline> {
+    CURRENT.try_with(|deadline| *deadline).ok().flatten()
+}
+
+/// Runs a future under a deadline, or under the current one if that is sooner. The deadline stops
+/// nothing by itself: it bounds the calls that the future makes.
+pub fn within<F: Future>(
+    deadline: Deadline,
+    future: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    let deadline = current().map_or(deadline, |current| current.sooner(deadline));
+    CURRENT.scope(Some(deadline), future)
+}
+
+/// Runs a future under no deadline but those of its own calls, whatever is current: for work that
+/// must not be given up with the request that began it.
+pub fn unbounded<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    CURRENT.scope(None, future)
+}
+
+/// Carries the current deadline into a task that is spawned.
+pub fn kept<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    CURRENT.scope(current(), future)
+}
+
+/// What time it is, for everything that is measured against a [`Deadline`]. Tests that pause the
+/// runtime's clock pause this.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 /// The moment after which nobody waits for an answer any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,5 +142,28 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(TIMEOUT_HEADER, u64::MAX.into());
         assert!(Deadline::from_headers(&headers, now).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_has_the_soonest_deadline_around_it_and_a_spawned_one_only_if_asked() {
+        let now = now();
+        let after = |millis| Deadline::after(now, Duration::from_millis(millis));
+        assert_eq!(current(), None);
+        within(after(100), async {
+            assert_eq!(current(), Some(after(100)));
+            within(after(500), async {
+                assert_eq!(current(), Some(after(100)), "nobody gets more than is left");
+            })
+            .await;
+            within(after(20), async { assert_eq!(current(), Some(after(20))) }).await;
+            unbounded(async { assert_eq!(current(), None) }).await;
+
+            let spawned = tokio::spawn(async { current() });
+            assert_eq!(spawned.await.unwrap(), None);
+            let spawned = tokio::spawn(kept(async { current() }));
+            assert_eq!(spawned.await.unwrap(), Some(after(100)));
+        })
+        .await;
+        assert_eq!(current(), None);
     }
 }

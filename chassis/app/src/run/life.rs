@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
+use calls::Calls;
 use discovery::{Discovery, Endpoint, Lease, Registration};
 use faults::Faults;
 use telemetry::Telemetry;
@@ -98,11 +99,24 @@ impl<S: Service> Started<S> {
             steering.first_documents(REGISTRY_PATIENCE).await;
         }
 
+        let faults = Faults::default();
+        let live = common.clone();
+        let calls = Calls::new(calls::Setup {
+            caller: S::NAME,
+            telemetry: telemetry.clone(),
+            discovery: discovery.clone(),
+            signer: signer.clone(),
+            faults: faults.clone(),
+            policy: Box::new(move || live.load().call_policy()),
+            seed: rand::random(),
+        })
+        .map_err(|error| failed(StartError::new(error)))?;
         let city = City {
             settings,
             common,
             telemetry,
-            faults: Faults::default(),
+            faults,
+            calls,
             discovery,
             registry,
             members: trust.members,

@@ -25,6 +25,15 @@ crate::settings! {
         live log: String = "info".into(),
         /// Longest time that a request may take, in milliseconds; then 504.
         live request_timeout_ms: u64 = 10_000,
+        /// Retries of calls to other services, in percent of the calls; where these are few, one a
+        /// second. 0: no call is made again. 100 and more: no budget, every call that fails is made
+        /// again as often as its edge allows.
+        live retry_budget_percent: u32 = 8,
+        /// Share of failed calls within ten seconds at which an endpoint's circuit breaker opens,
+        /// in percent. 0: never.
+        live breaker_failure_percent: u32 = 50,
+        /// Failed calls in a row at which an endpoint's circuit breaker opens. 0: never.
+        live breaker_consecutive_failures: u32 = 5,
         /// Largest request body, in bytes; then 413.
         boot max_body_bytes: usize = 65_536,
         /// Time that requests in flight get to end when the service stops, in milliseconds.
@@ -41,5 +50,21 @@ fn usable(common: &Common) -> Result<(), String> {
     if common.request_timeout_ms == 0 {
         return Err("`request_timeout_ms` must be at least 1".to_owned());
     }
+    if common.breaker_failure_percent > 100 {
+        return Err("`breaker_failure_percent` must be at most 100".to_owned());
+    }
     Ok(())
+}
+
+impl Common {
+    /// The terms of calls to other services.
+    pub(crate) fn call_policy(&self) -> calls::Policy {
+        calls::Policy {
+            retry_budget_percent: self.retry_budget_percent,
+            breaker: calls::Rules {
+                failure_percent: self.breaker_failure_percent,
+                consecutive_failures: self.breaker_consecutive_failures,
+            },
+        }
+    }
 }

@@ -1,0 +1,59 @@
+use faults::{Injected, Point};
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next, Result};
+use telemetry::http::ErrorType;
+
+use super::Journey;
+use crate::error::{CallErrorKind, Failed, kind_of};
+
+/// The last before the transport: where a fault may strike in its place. To every link before it
+/// an injected fault looks as a real one does.
+pub(crate) struct Fault {
+    pub(crate) point: Point,
+}
+
+#[async_trait::async_trait]
+impl Middleware for Fault {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let journey = Journey::of(extensions);
+        if let Some(why) = journey.unsent {
+            return failed(why, extensions);
+        }
+        if let Some(address) = journey.address {
+            let url = request.url_mut();
+            // Both fail only for URLs without a host, which ours have.
+            let _ = url.set_ip_host(address.ip());
+            let _ = url.set_port(Some(address.port()));
+        }
+        match self.point.pass().await {
+            Ok(()) => match next.run(request, extensions).await {
+                Ok(response) => Ok(response),
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "attempt failed");
+                    failed(kind_of(&error), extensions)
+                }
+            },
+            Err(Injected::Status(status)) => {
+                let mut answer = http::Response::new(Vec::new());
+                *answer.status_mut() = status;
+                Ok(answer.into())
+            }
+            Err(Injected::Refused) => failed(CallErrorKind::Refused, extensions),
+            Err(Injected::Reset) => failed(CallErrorKind::Reset, extensions),
+        }
+    }
+}
+
+/// The attempt's span says the same as the error.
+fn failed(kind: CallErrorKind, extensions: &Extensions) -> Result<Response> {
+    if let Some(error_type) = extensions.get::<ErrorType>() {
+        error_type.set(kind.error_type());
+    }
+    Err(Failed(kind).into())
+}

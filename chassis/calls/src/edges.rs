@@ -1,0 +1,141 @@
+//! Who calls whom, and on what terms: the one table of every synchronous edge of the city.
+//!
+//! | edge | deadline | retry | when it fails |
+//! |---|---|---|---|
+//! | orders -> cart (read) | 500 ms | idempotent | 503, nothing started |
+//! | orders -> cart (empty) | 500 ms | idempotent | the cart stays as it was |
+//! | orders -> catalog (prices) | 500 ms | idempotent | 503, nothing started |
+//! | orders -> inventory (reserve, confirm, release) | 1 s | by key | the saga waits and resumes, then compensates |
+//! | orders -> payments (charge, refund) | 2 s | by key | 202 pending, the saga resumes |
+//! | payments -> acquirer | 1.5 s | none: payments asks by reference first | pending, then resumed |
+//!
+//! A deadline is for the whole call, with all of its attempts and the answer's body; what is left
+//! of the request that is being served may cut it shorter. The gateway's own terms are settings of
+//! its routes.
+
+use std::time::Duration;
+
+/// Whether a call that failed may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Never: doing it twice would do harm.
+    None,
+    /// Doing it twice is doing it once, by the method or by a key. Still only while the retry
+    /// budget and the deadline last.
+    Idempotent,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The service that calls.
+    pub caller: &'static str,
+    /// The service that is called, as it is registered.
+    pub callee: &'static str,
+    /// What it is called for, in a word.
+    pub operation: &'static str,
+    /// For the whole call.
+    pub deadline: Duration,
+    /// Whether it may be made again.
+    pub retry: Retry,
+    /// What the caller does when it fails, for people.
+    pub fallback: &'static str,
+    /// Name of the fault point on the way out: `call.` and the callee.
+    pub fault_point: &'static str,
+}
+
+/// What is in a member's cart.
+pub const ORDERS_CART: Edge = Edge {
+    caller: "orders",
+    callee: "cart",
+    operation: "read",
+    deadline: Duration::from_millis(500),
+    retry: Retry::Idempotent,
+    fallback: "503, nothing started",
+    fault_point: "call.cart",
+};
+
+/// A cart is emptied when it was ordered; only that version of it, so that twice is once.
+pub const ORDERS_CART_EMPTY: Edge = Edge {
+    operation: "empty",
+    fallback: "the cart stays as it was",
+    ..ORDERS_CART
+};
+
+/// What things cost now.
+pub const ORDERS_CATALOG: Edge = Edge {
+    caller: "orders",
+    callee: "catalog",
+    operation: "prices",
+    deadline: Duration::from_millis(500),
+    retry: Retry::Idempotent,
+    fallback: "503, nothing started",
+    fault_point: "call.catalog",
+};
+
+/// Stock is reserved, confirmed or released, by the order's id.
+pub const ORDERS_INVENTORY: Edge = Edge {
+    caller: "orders",
+    callee: "inventory",
+    operation: "reserve, confirm, release",
+    deadline: Duration::from_secs(1),
+    retry: Retry::Idempotent,
+    fallback: "the saga waits and resumes, then compensates",
+    fault_point: "call.inventory",
+};
+
+/// An order is charged or refunded, by the order's id.
+pub const ORDERS_PAYMENTS: Edge = Edge {
+    caller: "orders",
+    callee: "payments",
+    operation: "charge, refund",
+    deadline: Duration::from_secs(2),
+    retry: Retry::Idempotent,
+    fallback: "202 pending, the saga resumes",
+    fault_point: "call.payments",
+};
+
+/// The bank, which does not know a charge that it is sent twice.
+pub const PAYMENTS_ACQUIRER: Edge = Edge {
+    caller: "payments",
+    callee: "acquirer",
+    operation: "charge, look up, refund",
+    deadline: Duration::from_millis(1500),
+    retry: Retry::None,
+    fallback: "pending; asked by reference, then resumed",
+    fault_point: "call.acquirer",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_documentation_is_the_table_of_the_code() {
+        let source = include_str!("edges.rs");
+        for edge in [
+            ORDERS_CART,
+            ORDERS_CART_EMPTY,
+            ORDERS_CATALOG,
+            ORDERS_INVENTORY,
+            ORDERS_PAYMENTS,
+            PAYMENTS_ACQUIRER,
+        ] {
+            let millis = edge.deadline.as_millis();
+            let deadline = match (millis, millis % 1000) {
+                (..1000, _) => format!("{millis} ms"),
+                (_, 0) => format!("{} s", millis / 1000),
+                _ => format!("{:.1} s", edge.deadline.as_secs_f64()),
+            };
+            let head = format!("//! | {} -> {}", edge.caller, edge.callee);
+            let line = source.lines().find(|line| {
+                line.starts_with(&head)
+                    && line.contains(&format!("| {deadline} |"))
+                    && (line.contains(edge.operation) || edge.retry == Retry::None)
+            });
+            let line = line.unwrap_or_else(|| panic!("no line for {edge:?}"));
+            assert_eq!(line.contains("| none"), edge.retry == Retry::None, "{line}");
+            assert_eq!(edge.fault_point, format!("call.{}", edge.callee));
+        }
+    }
+}

@@ -19,6 +19,21 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+/// How many items a page is to have: `wanted`, or `usual` if the request does not say.
+///
+/// # Errors
+/// 400 `invalid_limit`: it is not between 1 and `most`.
+pub fn limit(wanted: Option<usize>, usual: usize, most: usize) -> Result<usize, Problem> {
+    let limit = wanted.unwrap_or(usual.min(most));
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_limit", "Invalid limit")
+            .detail(format!("`limit` must lie between 1 and {most}")),
+    )
+}
+
 /// Makes an opaque cursor from a position. `version` guards against cursors of another form.
 pub fn cursor<T: Serialize>(version: u8, position: &T) -> String {
     let mut bytes = vec![version];
@@ -50,6 +65,17 @@ pub fn position<T: DeserializeOwned>(version: u8, cursor: &str) -> Result<T, Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_lies_within_bounds() {
+        assert_eq!(limit(None, 20, 100).unwrap(), 20);
+        assert_eq!(limit(None, 20, 10).unwrap(), 10);
+        assert_eq!(limit(Some(100), 20, 100).unwrap(), 100);
+        for wanted in [0, 101] {
+            let problem = limit(Some(wanted), 20, 100).unwrap_err();
+            assert_eq!(problem.code(), "invalid_limit");
+        }
+    }
 
     #[test]
     fn a_cursor_comes_back_and_others_are_refused() {

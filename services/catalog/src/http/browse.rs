@@ -77,14 +77,7 @@ pub(super) async fn list(
 #[tracing::instrument(name = "search index", skip_all, fields(category = wanted.category))]
 fn find(desk: &Desk, wanted: &ListQuery, query: Option<&str>) -> Result<Page<Product>, Problem> {
     let settings = desk.settings.load();
-    let limit = wanted
-        .limit
-        .unwrap_or(settings.page_size.min(settings.page_size_max));
-    if !(1..=settings.page_size_max).contains(&limit) {
-        let most = settings.page_size_max;
-        return Err(bad_request("invalid_limit", "Invalid limit")
-            .detail(format!("`limit` must lie between 1 and {most}")));
-    }
+    let limit = page::limit(wanted.limit, settings.page_size, settings.page_size_max)?;
     if query.is_some_and(|query| query.chars().count() > settings.query_max_chars) {
         let most = settings.query_max_chars;
         return Err(bad_request("query_too_long", "The query is too long")

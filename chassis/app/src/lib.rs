@@ -13,6 +13,7 @@ extern crate self as app;
 
 mod admin;
 mod auth_keys;
+mod causes;
 mod city;
 mod detached;
 mod openapi;
@@ -30,6 +31,7 @@ pub mod page;
 pub mod settings;
 
 pub use auth_keys::AuthKeys;
+pub use causes::with_causes;
 pub use city::City;
 pub use detached::detached;
 pub use openapi::openapi;

@@ -1,19 +1,31 @@
 //! What is in stock, and what of it is promised to whom.
+//!
+//! A reservation promises goods for money, so each is one durable transaction that holds all of
+//! an order's items or none, and every unit that ever came in is on hand, held or sold. It knows
+//! orders and products by their ids alone: neither prices nor names, nor whether they exist.
 
-use app::{City, Parts, Service, StartError};
-use utoipa::OpenApi;
+mod domain;
+mod gauges;
+mod http;
+mod metrics;
+mod points;
+mod settings;
+mod store;
+mod sweeper;
 
-app::settings! {
-    /// What inventory can be told.
-    pub struct Settings {}
-}
+pub use settings::Settings;
+
+use app::{City, Parts, Service, StartError, with_causes};
+use stores::sql::{self, Durability};
+use utoipa::OpenApi as _;
+
+use metrics::Metrics;
+use points::Points;
+use store::Store;
+use sweeper::SystemClock;
 
 /// The service.
 pub struct Inventory;
-
-#[derive(OpenApi)]
-#[openapi(info(description = "Stock and the reservations held against it."))]
-struct Api;
 
 impl Service for Inventory {
     const NAME: &'static str = "inventory";
@@ -21,10 +33,43 @@ impl Service for Inventory {
     type Settings = Settings;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        Api::openapi()
+        http::Api::openapi()
     }
 
-    async fn start(_: City<Settings>) -> Result<Parts, StartError> {
-        Ok(Parts::router(axum::Router::new()))
+    async fn start(city: City<Settings>) -> Result<Parts, StartError> {
+        let settings = city.settings.load();
+        let sql = sql::open(
+            &city.telemetry,
+            &settings.store_url,
+            &city.common.load().data_dir,
+            &sqlx::migrate!(),
+            Durability::Full,
+        )
+        .await
+        .map_err(|error| StartError::new(with_causes(&error)))?;
+        let metrics = Metrics::register(city.telemetry.registry()).map_err(StartError::new)?;
+        let points = Points::new(&city.faults);
+        let store = Store::new(sql, settings.initial_stock, points, metrics.clone());
+
+        let router = http::router(http::Desk {
+            store: store.clone(),
+            metrics: metrics.clone(),
+            settings: city.settings.clone(),
+        });
+        let sweep = sweeper::run(store.clone(), metrics.clone(), city.settings, SystemClock);
+        let gauges = gauges::run(store.clone(), metrics);
+        let (sweeping, gauging) = (city.stopping.clone(), city.stopping);
+        let ready = move || {
+            let store = store.clone();
+            async move { store.ping().await.map_err(|error| with_causes(&error)) }
+        };
+        Ok(Parts::router(router)
+            .ready("store", ready)
+            .task("sweep", async move {
+                sweeping.run_until_cancelled(sweep).await;
+            })
+            .task("gauges", async move {
+                gauging.run_until_cancelled(gauges).await;
+            }))
     }
 }

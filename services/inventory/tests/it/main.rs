@@ -1,0 +1,10 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod access;
+mod admin;
+mod buyers;
+mod interface;
+mod ledger;
+mod life;
+mod traces;
+mod warehouse;

@@ -92,6 +92,11 @@ impl DataDir {
         self.path.join("logs")
     }
 
+    /// What the shoppers of this city were answered.
+    pub(crate) fn order_journal(&self) -> PathBuf {
+        self.path.join("orders.journal.jsonl")
+    }
+
     pub(crate) fn log(&self, service: &str, replica: u32) -> PathBuf {
         self.logs().join(format!("{}.log", name(service, replica)))
     }
@@ -106,6 +111,15 @@ impl DataDir {
 
     fn operator_token_file(&self) -> PathBuf {
         self.path.join("operator-token")
+    }
+
+    fn acquirer_token_file(&self) -> PathBuf {
+        self.path.join("acquirer-token")
+    }
+
+    /// The token that sets how the bank behaves, made at its first use.
+    pub(crate) fn ensure_acquirer_token(&self) -> Result<String> {
+        ensure_secret(&self.acquirer_token_file())
     }
 
     /// The operator token, made at its first use.
@@ -175,6 +189,7 @@ impl DataDir {
         };
         check(&self.path, 0o700);
         check(&self.operator_token_file(), 0o600);
+        check(&self.acquirer_token_file(), 0o600);
         check(&self.control(), 0o600);
         for key in fs::read_dir(self.path.join("keys"))
             .into_iter()

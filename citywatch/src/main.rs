@@ -3,11 +3,14 @@
 //! It knows every service and is known by none. It holds no domain rule and stores nothing but
 //! what a city needs to start: keys, a token, addresses.
 
+mod bank;
 mod city;
 mod config;
 mod data_dir;
 mod doctor;
 mod hold;
+mod journal;
+mod ledger;
 mod load;
 mod registry;
 mod services;
@@ -45,6 +48,7 @@ enum Command {
     Up(Box<up::Arguments>),
     Serve(Serve),
     Load(load::Arguments),
+    Ledger(ledger::Arguments),
     Trace(trace::Arguments),
     Doctor(doctor::Arguments),
     Settings(settings::Arguments),
@@ -53,7 +57,7 @@ enum Command {
     Release(hold::Release),
 }
 
-/// Run one service in this process.
+/// Run one service, or the acquirer, in this process.
 #[derive(Args, Debug)]
 struct Serve {
     /// Which one: see `citywatch settings`
@@ -93,6 +97,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         // A service makes the runtimes that it wants.
+        Command::Serve(serve) if serve.service == bank::NAME => {
+            bank::run(serve.leash)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Serve(serve) => {
             let entry = services::find(&serve.service)?;
             (entry.run)(&app::Options {
@@ -111,6 +119,7 @@ fn run(command: Command) -> Result<ExitCode> {
                 match other {
                     Command::Up(arguments) => up::command(*arguments).await,
                     Command::Load(arguments) => load::command(arguments).await,
+                    Command::Ledger(arguments) => ledger::command(arguments).await,
                     Command::Trace(arguments) => trace::command(arguments).await,
                     Command::Doctor(arguments) => doctor::command(arguments).await,
                     Command::Config(arguments) => config::command(arguments).await,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::memory::{Memory, pss_bytes};
 use super::{Finding, page};
+use crate::bank;
 use crate::city::CityState;
 use crate::data_dir::DataDir;
 use crate::terminal::bytes;
@@ -111,11 +112,16 @@ async fn standing(client: &Client, process: &Process) -> Finding {
     if !alive && Path::new("/proc").exists() {
         return Finding::unwell(name, "its process is gone", log);
     }
-    let Some(admin) = &process.admin else {
-        return Finding::unwell(name, "no admin address", log);
+    // The bank has one listener, and is no part of the city: it says that it lives, no more.
+    let (listener, probe) = match process.service.as_str() {
+        bank::NAME => (&process.public, "livez"),
+        _ => (&process.admin, "readyz"),
     };
-    match client.get(format!("http://{admin}/readyz")).send().await {
-        Err(error) => Finding::unwell(name, format!("does not answer at {admin}: {error}"), log),
+    let Some(address) = listener else {
+        return Finding::unwell(name, "no address to ask", log);
+    };
+    match client.get(format!("http://{address}/{probe}")).send().await {
+        Err(error) => Finding::unwell(name, format!("does not answer at {address}: {error}"), log),
         Ok(answer) if answer.status().is_success() => {
             let restarts = match process.restarts {
                 0 => String::new(),
@@ -221,7 +227,8 @@ fn span_store(process: &Process, page: &str) -> Option<Finding> {
 async fn registry_view(client: &Client, data: &DataDir, state: &CityState) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut expected: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
-    for process in state.processes.values() {
+    let registered = |process: &&Process| process.service != bank::NAME;
+    for process in state.processes.values().filter(registered) {
         let addresses = expected.entry(process.service.as_str()).or_default();
         if process.status == Status::Ready {
             addresses.extend(process.public.as_deref());

@@ -1,11 +1,13 @@
 //! Shoppers at the gateway: an open loop of requests, due at times fixed beforehand.
 
 mod mix;
+mod order;
 mod request;
 mod schedule;
 mod shop;
 mod tally;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ pub(crate) use schedule::{parse_duration, parse_rate};
 pub(crate) use tally::Report;
 
 use crate::DataArgument;
+use crate::journal::Journal;
 use crate::terminal::{Screen, out, outln};
 use request::Shoppers;
 use schedule::{Schedule, pace};
@@ -53,6 +56,12 @@ pub(crate) struct Arguments {
     /// Most requests in flight at once; one more counts as an error
     #[arg(long, default_value_t = IN_FLIGHT)]
     in_flight: usize,
+    /// Where orders are written down for `citywatch ledger` [default: in the data folder]
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// How long to wait for the end of orders that are still under way
+    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    settle: Duration,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -70,12 +79,23 @@ pub(crate) struct Load {
     /// None: until stopped.
     pub(crate) duration: Option<Duration>,
     pub(crate) in_flight: usize,
+    /// None: orders are written down nowhere.
+    pub(crate) journal: Option<Journal>,
+    /// For orders that are under way when the sending is over.
+    pub(crate) settle: Duration,
 }
 
 pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
+    let data = arguments.data.dir()?;
     let url = match arguments.url {
         Some(url) => url,
-        None => crate::city::address(&arguments.data.dir()?, "gateway", "http://127.0.0.1:8080")?,
+        None => crate::city::address(&data, "gateway", "http://127.0.0.1:8080")?,
+    };
+    let journal = match arguments.journal {
+        Some(path) => Some(Journal::open(&path)?),
+        // A city that runs elsewhere has its folder elsewhere.
+        None if !data.path().is_dir() => None,
+        None => Some(Journal::open(&data.order_journal())?),
     };
     let load = Load {
         base: parse_base(&url)?,
@@ -83,8 +103,16 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
         seed: arguments.seed.unwrap_or_else(rand::random),
         duration: Some(arguments.duration),
         in_flight: arguments.in_flight,
+        journal,
+        settle: arguments.settle,
     };
     let screen = Screen::new();
+    if let Some(journal) = &load.journal {
+        screen.note(&format!(
+            "orders are written down in {}",
+            journal.path().display()
+        ));
+    }
     screen.note(&format!(
         "{:.1} requests/s at {url} for {:?}, seed {}",
         load.per_second, arguments.duration, load.seed
@@ -137,6 +165,8 @@ pub(crate) async fn run(
         base: load.base,
         run: format!("{:08x}", rand::random::<u32>()),
         shop: Mutex::default(),
+        journal: load.journal,
+        orders: Mutex::default(),
     });
     let tally = Arc::new(Mutex::new(Tally::default()));
     let start = Instant::now();
@@ -187,8 +217,10 @@ pub(crate) async fn run(
     let _ = tokio::time::timeout(LAST_ANSWERS, under_way.wait()).await;
     // It has seen its channels close; a panic there would have ended the arrivals.
     let _ = pacer.join();
+    shoppers.settle(load.settle).await;
     screen.clear();
-    let report = lock(&tally).report(load.seed, load.per_second, elapsed);
+    let orders = shoppers.order_counts();
+    let report = lock(&tally).report(load.seed, load.per_second, elapsed, orders);
     Ok(report)
 }
 

@@ -3,17 +3,22 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::mix::{Kind, QUERIES};
+use super::order::Orders;
 use super::schedule::Arrival;
 use super::shop::{PASSWORD, Session, Shop, Shopper, pick};
 use super::tally::Outcome;
+use crate::journal::Journal;
 
 /// A shopper gives up after this.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Sign-ups and log-ins at one time.
+const DESK: usize = 4;
 
 pub(crate) struct Shoppers {
     pub(crate) client: Client,
@@ -21,6 +26,9 @@ pub(crate) struct Shoppers {
     /// Tells this run's members from those of other runs on the same city.
     pub(crate) run: String,
     pub(crate) shop: Mutex<Shop>,
+    /// Where orders are written down; none: nowhere.
+    pub(crate) journal: Option<Journal>,
+    pub(crate) orders: Mutex<Orders>,
 }
 
 #[derive(Deserialize)]
@@ -42,14 +50,23 @@ struct Item {
 }
 
 /// What is to be sent, with the shopper who sends it.
-struct Errand {
-    kind: Kind,
-    method: Method,
-    url: Url,
-    body: Option<Value>,
-    bearer: Option<String>,
-    expected: StatusCode,
-    shopper: Option<Shopper>,
+pub(super) struct Errand {
+    pub(super) kind: Kind,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: Option<Value>,
+    pub(super) bearer: Option<String>,
+    /// The Idempotency-Key.
+    pub(super) key: Option<String>,
+    pub(super) expected: StatusCode,
+    pub(super) shopper: Option<Shopper>,
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) trace: Option<String>,
+    pub(super) body: Bytes,
 }
 
 impl Shoppers {
@@ -61,11 +78,11 @@ impl Shoppers {
         (kind, self.run(errand).await)
     }
 
-    fn shop(&self) -> MutexGuard<'_, Shop> {
+    pub(super) fn shop(&self) -> MutexGuard<'_, Shop> {
         self.shop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn url(&self, path: &str) -> Url {
+    pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);
         url
@@ -88,21 +105,23 @@ impl Shoppers {
                     None => self.browse(choice),
                 }
             }
-            Kind::SignUp => self.sign_up(),
+            Kind::SignUp => self.sign_up(choice),
             Kind::LogIn => {
                 let shopper = {
                     let mut shop = self.shop();
                     shop.take(choice, |shopper| shopper.session.is_none())
                         .or_else(|| shop.take(choice, |_| true))
                 };
-                shopper.map_or_else(|| self.sign_up(), |shopper| self.log_in(shopper))
+                match shopper {
+                    Some(shopper) => self.log_in(shopper, choice),
+                    None => self.sign_up(choice),
+                }
             }
-            Kind::Me => self.as_member(choice, true),
-            Kind::Refresh => self.as_member(choice, false),
+            kind => self.as_member(kind, choice),
         }
     }
 
-    fn browse(&self, choice: u64) -> Errand {
+    pub(super) fn browse(&self, choice: u64) -> Errand {
         let mut url = self.url("/api/products");
         url.query_pairs_mut().append_pair("limit", "20");
         // Every second look is a page further.
@@ -113,22 +132,38 @@ impl Shoppers {
         get(Kind::Browse, url)
     }
 
-    fn sign_up(&self) -> Errand {
-        let email = self.shop().next_email(&self.run);
+    /// A desk that is busy is left for later: passwords are hashed one at a time, and the gateway
+    /// lets nobody hurry.
+    fn sign_up(&self, choice: u64) -> Errand {
+        let email = {
+            let mut shop = self.shop();
+            if shop.at_the_desk >= DESK {
+                drop(shop);
+                return self.browse(choice);
+            }
+            shop.at_the_desk += 1;
+            shop.next_email(&self.run)
+        };
         let body = json!({ "email": email, "password": PASSWORD, "name": "Shopper" });
         Errand {
             body: Some(body),
             method: Method::POST,
             expected: StatusCode::CREATED,
-            shopper: Some(Shopper {
-                email,
-                session: None,
-            }),
+            shopper: Some(Shopper::new(email)),
             ..get(Kind::SignUp, self.url("/api/users"))
         }
     }
 
-    fn log_in(&self, shopper: Shopper) -> Errand {
+    pub(super) fn log_in(&self, shopper: Shopper, choice: u64) -> Errand {
+        {
+            let mut shop = self.shop();
+            if shop.at_the_desk >= DESK {
+                shop.put_back(shopper);
+                drop(shop);
+                return self.browse(choice);
+            }
+            shop.at_the_desk += 1;
+        }
         let body = json!({ "email": shopper.email, "password": PASSWORD });
         Errand {
             body: Some(body),
@@ -138,40 +173,60 @@ impl Shoppers {
         }
     }
 
-    /// With a session: looks at the own profile while it lasts, else renews it.
-    fn as_member(&self, choice: u64, profile: bool) -> Errand {
+    /// With a session that lasts, what is asked; else it is renewed, or begun.
+    fn as_member(&self, kind: Kind, choice: u64) -> Errand {
         let taken = {
             let mut shop = self.shop();
-            shop.take(choice, |shopper| shopper.session.is_some())
-                .or_else(|| shop.take(choice, |_| true))
+            shop.take(choice, |shopper| {
+                shopper.session.is_some() && suits(kind, shopper)
+            })
+            .or_else(|| shop.take(choice, |shopper| shopper.session.is_some()))
+            .or_else(|| shop.take(choice, |_| true))
         };
         let Some(shopper) = taken else {
-            return self.sign_up();
+            return self.sign_up(choice);
         };
+        self.for_member(shopper, kind, choice)
+    }
+
+    pub(super) fn for_member(&self, shopper: Shopper, kind: Kind, choice: u64) -> Errand {
         let Some(session) = shopper.session.clone() else {
-            return self.log_in(shopper);
+            return self.log_in(shopper, choice);
         };
-        if profile && session.fresh(Instant::now()) {
+        if kind == Kind::Refresh || !session.fresh(Instant::now()) {
             return Errand {
-                bearer: Some(session.access_token),
+                body: Some(json!({ "refresh_token": session.refresh_token })),
+                method: Method::POST,
                 shopper: Some(shopper),
-                ..get(Kind::Me, self.url("/api/users/me"))
+                ..get(Kind::Refresh, self.url("/api/sessions/refresh"))
             };
         }
+        let errand = match kind {
+            Kind::Fill | Kind::Order | Kind::Repeat | Kind::Look => {
+                self.shopping(&shopper, kind, choice)
+            }
+            _ => get(Kind::Me, self.url("/api/users/me")),
+        };
         Errand {
-            body: Some(json!({ "refresh_token": session.refresh_token })),
-            method: Method::POST,
+            bearer: Some(session.access_token),
             shopper: Some(shopper),
-            ..get(Kind::Refresh, self.url("/api/sessions/refresh"))
+            ..errand
         }
     }
 
-    async fn run(&self, errand: Errand) -> Outcome {
-        let kind = errand.kind;
-        let shopper = errand.shopper;
+    pub(super) async fn run(&self, mut errand: Errand) -> Outcome {
+        let shopper = errand.shopper.take();
+        match (errand.kind, shopper) {
+            (Kind::Order | Kind::Repeat, Some(shopper)) => self.order(errand, shopper).await,
+            (Kind::Fill | Kind::Look, Some(shopper)) => self.shop_on(errand, shopper).await,
+            (_, shopper) => self.look_around(&errand, shopper).await,
+        }
+    }
+
+    pub(super) async fn send(&self, errand: &Errand) -> reqwest::Result<Answer> {
         let mut request = self
             .client
-            .request(errand.method, errand.url)
+            .request(errand.method.clone(), errand.url.clone())
             .timeout(PATIENCE);
         if let Some(body) = &errand.body {
             request = request.json(body);
@@ -179,12 +234,30 @@ impl Shoppers {
         if let Some(token) = &errand.bearer {
             request = request.bearer_auth(token);
         }
-        let answer = async {
-            let response = request.send().await?;
-            let status = response.status();
-            Ok::<_, reqwest::Error>((status, response.bytes().await?))
-        };
-        let (status, body) = match answer.await {
+        if let Some(key) = &errand.key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send().await?;
+        let trace = response
+            .headers()
+            .get("traceresponse")
+            .and_then(|value| value.to_str().ok()?.split('-').nth(1))
+            .map(str::to_owned);
+        Ok(Answer {
+            status: response.status(),
+            trace,
+            body: response.bytes().await?,
+        })
+    }
+
+    /// Everything that is not shopping.
+    async fn look_around(&self, errand: &Errand, shopper: Option<Shopper>) -> Outcome {
+        let kind = errand.kind;
+        let answer = self.send(errand).await;
+        if matches!(kind, Kind::SignUp | Kind::LogIn) {
+            self.shop().at_the_desk -= 1;
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 // Whether a refresh token was spent is not known: who held it logs in anew.
@@ -192,11 +265,11 @@ impl Shoppers {
                 return Outcome::Failed(reason(&error));
             }
         };
-        if status != errand.expected {
+        if answer.status != errand.expected {
             self.back(shopper, None);
-            return Outcome::Unexpected(named(status, &body));
+            return Outcome::Unexpected(named(answer.status, &answer.body));
         }
-        self.learn(kind, shopper, &body)
+        self.learn(kind, shopper, &answer.body)
     }
 
     fn learn(&self, kind: Kind, shopper: Option<Shopper>, body: &[u8]) -> Outcome {
@@ -225,11 +298,10 @@ impl Shoppers {
                 self.back(shopper, Some(session));
             }
             Kind::SignUp => self.back(shopper, None),
-            Kind::Me => {
+            _ => {
                 let session = shopper.as_ref().and_then(|shopper| shopper.session.clone());
                 self.back(shopper, session);
             }
-            Kind::Product => {}
         }
         Outcome::Expected
     }
@@ -241,20 +313,32 @@ impl Shoppers {
     }
 }
 
-fn get(kind: Kind, url: Url) -> Errand {
+/// Whether somebody can do that now, rather than something that has to come before it.
+fn suits(kind: Kind, shopper: &Shopper) -> bool {
+    match kind {
+        Kind::Order => !shopper.waits() && shopper.cart.can_be_ordered(),
+        Kind::Fill => !shopper.cart.can_be_ordered(),
+        Kind::Repeat => shopper.order.is_some(),
+        Kind::Look => shopper.waits(),
+        _ => true,
+    }
+}
+
+pub(super) fn get(kind: Kind, url: Url) -> Errand {
     Errand {
         kind,
         method: Method::GET,
         url,
         body: None,
         bearer: None,
+        key: None,
         expected: StatusCode::OK,
         shopper: None,
     }
 }
 
 /// `429 rate_limited`: the status and, if it is a problem, its code.
-fn named(status: StatusCode, body: &[u8]) -> String {
+pub(super) fn named(status: StatusCode, body: &[u8]) -> String {
     let problem: Option<Value> = serde_json::from_slice(body).ok();
     let code = problem
         .as_ref()
@@ -266,7 +350,7 @@ fn named(status: StatusCode, body: &[u8]) -> String {
     }
 }
 
-fn reason(error: &reqwest::Error) -> &'static str {
+pub(super) fn reason(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
         "timeout"
     } else if error.is_connect() {
@@ -299,20 +383,23 @@ mod tests {
             base: "http://127.0.0.1:9/".parse().unwrap(),
             run: "run".to_owned(),
             shop: Mutex::default(),
+            journal: None,
+            orders: Mutex::default(),
         };
         let arrival = |kind| Arrival {
             due: Duration::ZERO,
             kind,
             choice: 5,
         };
-        for kind in [Kind::Me, Kind::Refresh, Kind::LogIn] {
+        for kind in [Kind::Me, Kind::Refresh, Kind::LogIn, Kind::Order] {
             assert_eq!(shoppers.errand(arrival(kind)).kind, Kind::SignUp);
         }
         assert_eq!(shoppers.errand(arrival(Kind::Product)).kind, Kind::Browse);
-        shoppers.shop().put_back(Shopper {
-            email: "a@example.com".into(),
-            session: None,
-        });
+        // Four are at the desk; the next comes back later, and nobody is lost meanwhile.
+        let member = Shopper::new("a@example.com".into());
+        shoppers.shop().put_back(member);
+        assert_eq!(shoppers.errand(arrival(Kind::Me)).kind, Kind::Browse);
+        shoppers.shop().at_the_desk = 0;
         assert_eq!(shoppers.errand(arrival(Kind::Me)).kind, Kind::LogIn);
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::journal::Item;
+
 /// Members that take part at one time; the oldest leave.
 const MEMBERS: usize = 200;
 /// Products remembered for a closer look.
@@ -17,6 +19,62 @@ pub(crate) const PASSWORD: &str = "a-shopper-who-says-friend";
 pub(crate) struct Shopper {
     pub(crate) email: String,
     pub(crate) session: Option<Session>,
+    pub(crate) cart: Cart,
+    /// The last one.
+    pub(crate) order: Option<Ordered>,
+}
+
+impl Shopper {
+    pub(crate) fn new(email: String) -> Self {
+        Self {
+            email,
+            session: None,
+            cart: Cart::Unseen,
+            order: None,
+        }
+    }
+
+    /// Has an order whose end is not known.
+    pub(crate) fn waits(&self) -> bool {
+        self.order
+            .as_ref()
+            .is_some_and(|order| order.stands != Stands::Ended)
+    }
+}
+
+/// What a shopper knows of the own cart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cart {
+    /// An answer was lost, or an order has emptied it, or will.
+    Unseen,
+    Seen(Vec<Item>),
+    /// Holds what cannot be ordered any more.
+    Spoilt,
+}
+
+impl Cart {
+    pub(crate) fn can_be_ordered(&self) -> bool {
+        matches!(self, Self::Seen(items) if !items.is_empty())
+    }
+}
+
+/// An order as its shopper knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ordered {
+    pub(crate) key: String,
+    pub(crate) items: Vec<Item>,
+    /// None until there was an answer.
+    pub(crate) id: Option<String>,
+    pub(crate) stands: Stands,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// Sent, and nobody knows.
+    Unanswered,
+    /// There, and under way.
+    Open,
+    Ended,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +98,8 @@ pub(crate) struct Shop {
     products: VecDeque<String>,
     cursor: Option<String>,
     signed_up: u64,
+    /// Sign-ups and log-ins under way.
+    pub(crate) at_the_desk: usize,
 }
 
 impl Shop {
@@ -59,11 +119,27 @@ impl Shop {
         self.shoppers.remove(found)
     }
 
+    /// The oldest leaves if there are too many, but nobody leaves an order behind.
     pub(crate) fn put_back(&mut self, shopper: Shopper) {
-        if self.shoppers.len() >= MEMBERS {
-            self.shoppers.pop_front();
+        if self.shoppers.len() >= MEMBERS
+            && let Some(leaves) = self.shoppers.iter().position(|shopper| !shopper.waits())
+        {
+            self.shoppers.remove(leaves);
         }
         self.shoppers.push_back(shopper);
+    }
+
+    /// Takes out all whose order has not come to its end.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Shopper> {
+        let all = std::mem::take(&mut self.shoppers);
+        let (waiting, others): (VecDeque<_>, _) = all.into_iter().partition(Shopper::waits);
+        self.shoppers = others;
+        waiting.into()
+    }
+
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Ordered> {
+        let waiting = self.shoppers.iter().filter(|shopper| shopper.waits());
+        waiting.filter_map(|shopper| shopper.order.as_ref())
     }
 
     pub(crate) fn seen(&mut self, products: impl IntoIterator<Item = String>) {
@@ -105,10 +181,7 @@ mod tests {
         let mut shop = Shop::default();
         for _ in 0..MEMBERS + 10 {
             let email = shop.next_email("run");
-            shop.put_back(Shopper {
-                email,
-                session: None,
-            });
+            shop.put_back(Shopper::new(email));
         }
         assert_eq!(shop.shoppers.len(), MEMBERS);
         let taken = shop.take(3, |_| true).unwrap();
@@ -117,5 +190,28 @@ mod tests {
                 .is_none()
         );
         assert!(shop.take(3, |shopper| shopper.session.is_some()).is_none());
+    }
+
+    #[test]
+    fn whoever_waits_for_an_order_stays() {
+        let mut shop = Shop::default();
+        let mut first = Shopper::new("first@example.com".into());
+        first.order = Some(Ordered {
+            key: "key".into(),
+            items: Vec::new(),
+            id: None,
+            stands: Stands::Unanswered,
+        });
+        shop.put_back(first);
+        for _ in 0..MEMBERS + 10 {
+            let email = shop.next_email("run");
+            shop.put_back(Shopper::new(email));
+        }
+        assert_eq!((shop.shoppers.len(), shop.waiting().count()), (MEMBERS, 1));
+        assert_eq!(shop.take_waiting().len(), 1);
+        assert_eq!(
+            (shop.shoppers.len(), shop.waiting().count()),
+            (MEMBERS - 1, 0)
+        );
     }
 }

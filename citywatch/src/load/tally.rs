@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::mix::Kind;
+use super::order::Orders;
 
 /// Latencies above this are counted as this: the client gives up long before.
 const LONGEST_MICROS: u64 = 120_000_000;
@@ -113,7 +114,13 @@ impl Tally {
             })
     }
 
-    pub(crate) fn report(&self, seed: u64, per_second: f64, elapsed: Duration) -> Report {
+    pub(crate) fn report(
+        &self,
+        seed: u64,
+        per_second: f64,
+        elapsed: Duration,
+        orders: Orders,
+    ) -> Report {
         let mut all = histogram();
         for of_kind in self.kinds.values() {
             // Same bounds on both sides: nothing is out of range.
@@ -135,6 +142,7 @@ impl Tally {
             requests: count,
             errors,
             kinds,
+            orders,
             unexpected: self
                 .unexpected
                 .iter()
@@ -164,6 +172,7 @@ pub(crate) struct Report {
     pub(crate) requests: u64,
     pub(crate) errors: u64,
     pub(crate) kinds: Vec<Line>,
+    pub(crate) orders: Orders,
     pub(crate) unexpected: Vec<Unexpected>,
 }
 
@@ -229,6 +238,20 @@ impl std::fmt::Display for Report {
                 line.kind, line.count, line.errors
             )?;
         }
+        let orders = &self.orders;
+        if orders.placed > 0 {
+            writeln!(
+                f,
+                "  orders: {} placed, {} confirmed, {} cancelled, {} refused, {} repeated, {} open, {} unanswered",
+                orders.placed,
+                orders.confirmed,
+                orders.cancelled,
+                orders.refused,
+                orders.repeated,
+                orders.open,
+                orders.unanswered
+            )?;
+        }
         for unexpected in &self.unexpected {
             writeln!(
                 f,
@@ -264,7 +287,7 @@ mod tests {
         );
         tally.add(Kind::Me, slow, Outcome::Failed("timeout"));
         tally.add(Kind::Browse, Duration::ZERO, Outcome::NotSent);
-        let report = tally.report(1, 20.0, Duration::from_secs(5));
+        let report = tally.report(1, 20.0, Duration::from_secs(5), Orders::default());
         assert_eq!((report.requests, report.errors), (103, 3));
         assert_eq!(report.unexpected.len(), 3);
         let search = report
@@ -294,7 +317,7 @@ mod tests {
                 Outcome::Unexpected(format!("500 code_{code}")),
             );
         }
-        let report = tally.report(1, 20.0, Duration::from_secs(5));
+        let report = tally.report(1, 20.0, Duration::from_secs(5), Orders::default());
         assert!(report.unexpected.len() <= UNEXPECTED_BOUND + 1);
         assert_eq!(
             report.unexpected.iter().map(|line| line.count).sum::<u64>(),

@@ -23,8 +23,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::DataArgument;
+use crate::bank;
 use crate::city::CityState;
 use crate::data_dir::DataDir;
+use crate::journal::Journal;
 use crate::load::{self, Load, parse_rate};
 use crate::services::{self, Stage};
 use crate::terminal::{Paint, Screen, out, outln};
@@ -36,6 +38,8 @@ use supervisor::{Supervised, Wanted};
 
 /// A city that is not up by then will not be.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// Whoever stops the city does not wait long for its shoppers.
+const SETTLE: Duration = Duration::from_secs(2);
 /// A process that dies this often before it was ever ready will not be.
 const START_ATTEMPTS: u32 = 3;
 
@@ -55,6 +59,9 @@ pub(crate) struct Arguments {
     /// Seed of the shoppers [default: random]
     #[arg(long, requires = "load")]
     seed: Option<u64>,
+    /// Let whoever holds the operator token break it on purpose: for drills, never for a shop
+    #[arg(long)]
+    faults: bool,
     /// Leave down what dies
     #[arg(long)]
     no_restart: bool,
@@ -78,10 +85,12 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
     let password = data.first_admin_password();
     let secrets = Secrets {
         operator_token: data.ensure_operator_token()?,
+        acquirer_token: data.ensure_acquirer_token()?,
         first_admin_password: password.ensure()?,
     };
     let replicas = arguments.replicas.iter().cloned().collect();
-    let plan = plan(&data, arguments.config.as_deref(), &replicas, &secrets)?;
+    let config = arguments.config.as_deref();
+    let plan = plan(&data, config, &replicas, &secrets, arguments.faults)?;
     let first_admin = secrets
         .first_admin_password
         .map(|password| first_admin(arguments.config.as_deref(), password))
@@ -182,6 +191,7 @@ impl City {
             ("observatory", "observatory", "listen"),
             ("otlp_grpc", "observatory", "otlp_grpc_listen"),
             ("otlp_http", "observatory", "otlp_http_listen"),
+            (bank::NAME, bank::NAME, "listen"),
         ];
         let addresses = parts
             .into_iter()
@@ -307,6 +317,8 @@ impl City {
             seed: seed.unwrap_or_else(rand::random),
             duration: None,
             in_flight: load::IN_FLIGHT,
+            journal: Some(Journal::open(&self.data.order_journal())?),
+            settle: SETTLE,
         };
         let screen = Arc::clone(&self.screen);
         screen.note(&format!(
@@ -368,8 +380,9 @@ impl City {
     }
 }
 
+/// The bank is nobody's service, and there before whoever charges.
 fn stage(service: &str) -> Stage {
-    services::find(service).map_or(Stage::Inner, |entry| entry.stage)
+    services::find(service).map_or(Stage::Ground, |entry| entry.stage)
 }
 
 /// Writes `city.json` at every change, for as long as it is polled.

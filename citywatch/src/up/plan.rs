@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::ports::{self, Listeners};
 use super::supervisor::{Patience, Spec};
+use crate::bank;
 use crate::data_dir::DataDir;
 use crate::services::{self, Entry, SERVICES, Setting, variable};
 
@@ -21,9 +22,13 @@ pub(crate) struct Plan {
     pub(crate) listeners: BTreeMap<&'static str, Listeners>,
 }
 
-/// Secrets that go to one service alone.
+/// What is known to few.
 pub(crate) struct Secrets {
+    /// For every service: whoever shows it may change its state.
     pub(crate) operator_token: String,
+    /// For the bank alone, and whoever sets how it behaves.
+    pub(crate) acquirer_token: String,
+    /// For the users service alone.
     pub(crate) first_admin_password: Option<String>,
 }
 
@@ -32,6 +37,7 @@ pub(crate) fn plan(
     config: Option<&Path>,
     replicas: &BTreeMap<String, u32>,
     secrets: &Secrets,
+    faults: bool,
 ) -> Result<Plan> {
     for (service, &count) in replicas {
         let entry = services::find(service)?;
@@ -55,8 +61,8 @@ pub(crate) fn plan(
     data.ensure_service_keys(SERVICES.iter().map(|entry| entry.name))?;
     let program = std::env::current_exe().context("where this program is")?;
     let config = config.map(std::path::absolute).transpose()?;
-    let city = city_environment(data, &listeners);
-    let mut specs = Vec::new();
+    let city = city_environment(data, &listeners, faults);
+    let mut specs = vec![the_bank(data, &program, &listeners, secrets)];
     for entry in SERVICES {
         let mut environment = city.clone();
         environment.extend(own_environment(entry, data, &listeners, secrets));
@@ -77,6 +83,27 @@ pub(crate) fn plan(
         patience: patience(&settings),
         listeners,
     })
+}
+
+fn the_bank(
+    data: &DataDir,
+    program: &Path,
+    listeners: &BTreeMap<&'static str, Listeners>,
+    secrets: &Secrets,
+) -> Spec {
+    Spec {
+        service: bank::NAME,
+        replica: 1,
+        program: program.to_owned(),
+        arguments: ["serve", bank::NAME, "--leash"].map(str::to_owned).into(),
+        environment: bank::environment(
+            data,
+            listeners[bank::NAME]["listen"],
+            &secrets.acquirer_token,
+        ),
+        withheld: bank::withheld(),
+        log: data.log(bank::NAME, 1),
+    }
 }
 
 fn replicable() -> String {
@@ -105,6 +132,7 @@ fn arguments(entry: &Entry, config: Option<&Path>) -> Vec<String> {
 fn city_environment(
     data: &DataDir,
     listeners: &BTreeMap<&'static str, Listeners>,
+    faults: bool,
 ) -> Vec<(String, String)> {
     let mut environment = vec![
         (
@@ -116,6 +144,9 @@ fn city_environment(
             format!("http://{}", listeners["registry"]["listen"]),
         ),
     ];
+    if faults {
+        environment.push((variable("city", "faults_enabled"), "true".to_owned()));
+    }
     let unset = |name: &str| std::env::var_os(name).is_none();
     // Whoever points telemetry elsewhere is obeyed.
     if unset("OTEL_EXPORTER_OTLP_ENDPOINT") && unset("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
@@ -148,16 +179,18 @@ fn own_environment(
     secrets: &Secrets,
 ) -> Vec<(String, String)> {
     let key_file = data.service_key(entry.name).display().to_string();
-    let mut environment = vec![(entry.variable("service_key_file"), key_file)];
+    let mut environment = vec![
+        (entry.variable("service_key_file"), key_file),
+        (
+            entry.variable("operator_token"),
+            secrets.operator_token.clone(),
+        ),
+    ];
     for (key, address) in listeners.get(entry.name).into_iter().flatten() {
         environment.push((entry.variable(key), address.to_string()));
     }
     match entry.name {
         "registry" => {
-            environment.push((
-                entry.variable("operator_token"),
-                secrets.operator_token.clone(),
-            ));
             let keys = data.service_keys().display().to_string();
             environment.push((entry.variable("service_keys"), keys));
         }
@@ -181,9 +214,10 @@ fn withheld_from(entry: &Entry) -> Vec<String> {
     std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| {
-            others
-                .iter()
-                .any(|prefix| name.starts_with(prefix.as_str()))
+            bank::is_its_own(name)
+                || others
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix.as_str()))
         })
         .collect()
 }
@@ -240,6 +274,7 @@ mod tests {
     fn secrets() -> Secrets {
         Secrets {
             operator_token: "operator".into(),
+            acquirer_token: "acquirer".into(),
             first_admin_password: Some("password".into()),
         }
     }
@@ -249,6 +284,7 @@ mod tests {
         BTreeMap::from([
             ("registry", Listeners::from([("listen", at(8500))])),
             ("gateway", Listeners::from([("listen", at(8080))])),
+            ("acquirer", Listeners::from([("listen", at(4000))])),
             (
                 "observatory",
                 Listeners::from([("otlp_http_listen", at(4318))]),
@@ -257,17 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn secrets_go_to_one_service_each() {
+    fn secrets_go_to_those_who_need_them() {
         let data = DataDir::named(Some(Path::new("/tmp/city"))).unwrap();
         for entry in SERVICES {
             let environment = own_environment(entry, &data, &listeners(), &secrets());
             let holds = |value: &str| environment.iter().any(|(_, held)| held == value);
-            assert_eq!(
-                holds("operator"),
-                entry.name == "registry",
-                "{}",
-                entry.name
-            );
+            assert!(holds("operator"), "{}", entry.name);
+            assert!(!holds("acquirer"), "{}", entry.name);
             assert_eq!(holds("password"), entry.name == "users", "{}", entry.name);
             assert!(holds(&format!("/tmp/city/keys/{}.pem", entry.name)));
         }
@@ -277,7 +309,7 @@ mod tests {
     fn every_variable_that_is_set_is_a_setting() {
         let data = DataDir::named(Some(Path::new("/tmp/city"))).unwrap();
         for entry in SERVICES {
-            let mut environment = city_environment(&data, &listeners());
+            let mut environment = city_environment(&data, &listeners(), false);
             environment.extend(own_environment(entry, &data, &listeners(), &secrets()));
             let sources = app::settings::Sources::from_environment(environment);
             if let Err(error) = entry.settings(&sources) {
@@ -301,7 +333,7 @@ mod tests {
         assert!(parse_replicas("catalog=many").is_err());
         let data = DataDir::named(Some(Path::new("/tmp/city"))).unwrap();
         let two = BTreeMap::from([("gateway".to_owned(), 2)]);
-        let error = plan(&data, None, &two, &secrets())
+        let error = plan(&data, None, &two, &secrets(), false)
             .err()
             .unwrap()
             .to_string();

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use anyhow::{Context, Result, bail};
 
+use crate::bank;
 use crate::services::{Entry, Setting};
 
 /// Ports given for "any" come from below the range that the system hands out by itself, so that
@@ -20,7 +21,7 @@ struct Taken {
     message: String,
 }
 
-/// Settles every listener of the services that do not move.
+/// Settles every listener of the services that do not move, and the bank's.
 pub(crate) fn settle<'a>(
     services: impl Iterator<Item = (&'static Entry, &'a [Setting])>,
 ) -> Result<BTreeMap<&'static str, Listeners>> {
@@ -32,7 +33,7 @@ pub(crate) fn settle<'a>(
         let mut listeners = Listeners::new();
         for key in ["listen"].iter().chain(entry.further_listeners) {
             let wanted = wanted(entry, settings, key);
-            match bind(entry, key, &wanted)? {
+            match bind(entry.name, &entry.variable(key), &wanted)? {
                 Ok(listener) => {
                     listeners.insert(*key, listener.local_addr().context("a listener's address")?);
                     held.push(listener);
@@ -41,6 +42,16 @@ pub(crate) fn settle<'a>(
             }
         }
         settled.insert(entry.name, listeners);
+    }
+    let (variable, default) = bank::LISTEN;
+    let wanted = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+    match bind(bank::NAME, variable, &wanted)? {
+        Ok(listener) => {
+            let address = listener.local_addr().context("a listener's address")?;
+            settled.insert(bank::NAME, Listeners::from([("listen", address)]));
+            held.push(listener);
+        }
+        Err(Taken { message }) => taken.push(message),
     }
     if !taken.is_empty() {
         bail!("{}", taken.join("\n"));
@@ -58,8 +69,7 @@ fn wanted(entry: &Entry, settings: &[Setting], key: &str) -> String {
         .to_owned()
 }
 
-fn bind(entry: &Entry, key: &str, wanted: &str) -> Result<Result<TcpListener, Taken>> {
-    let variable = entry.variable(key);
+fn bind(who: &str, variable: &str, wanted: &str) -> Result<Result<TcpListener, Taken>> {
     let address = wanted
         .to_socket_addrs()
         .ok()
@@ -72,9 +82,8 @@ fn bind(entry: &Entry, key: &str, wanted: &str) -> Result<Result<TcpListener, Ta
         Ok(listener) => Ok(Ok(listener)),
         Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(Err(Taken {
             message: format!(
-                "{address} is taken, and the {} wants it: stop what listens there, or set \
+                "{address} is taken, and the {who} wants it: stop what listens there, or set \
                  {variable}={}:0 for any free port",
-                entry.name,
                 address.ip(),
             ),
         })),

@@ -98,6 +98,7 @@ fn every_package_is_known_here() {
         .iter()
         .chain(&FOUNDATION)
         .chain(&["citywatch-observatory", "citywatch", "citywatch-benches"])
+        .chain(&["citywatch-acquirer"])
         .map(|name| (*name).to_owned())
         .collect();
     let found: BTreeSet<_> = workspace().ours.into_keys().collect();
@@ -154,6 +155,22 @@ fn only_citywatch_depends_on_services() {
             "{name} depends on what measures it"
         );
     }
+}
+
+#[test]
+fn the_bank_is_nobodys_part_and_has_no_part_of_ours() {
+    let ours = workspace().ours;
+    assert!(ours["citywatch-acquirer"].is_empty());
+    for (name, needs) in &ours {
+        let charged_by_name = needs.contains("citywatch-acquirer");
+        assert!(
+            !charged_by_name || name == "citywatch",
+            "{name} knows the bank's code"
+        );
+    }
+    let telemetry = linked_with("citywatch-acquirer");
+    let telemetry = telemetry.iter().find(|name| name.contains("opentelemetry"));
+    assert_eq!(telemetry, None);
 }
 
 #[test]

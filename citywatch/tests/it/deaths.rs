@@ -80,9 +80,9 @@ async fn the_doctor_finds_all_well(city: &City) {
     let well = well.await;
     let (_, report) = doctor(city).await;
     assert!(well.is_some(), "{report:#}\n{}", city.said());
-    // `up` and five services, each with a share of memory.
+    // `up`, every service and the bank, each with a share of memory.
     let processes = report["memory"]["processes"].as_array().unwrap();
-    assert_eq!(processes.len(), 6, "{report:#}");
+    assert_eq!(processes.len(), city.pids().len(), "{report:#}");
     assert!(
         processes
             .iter()
@@ -168,7 +168,7 @@ async fn the_city_goes_on_without_its_registry() {
 async fn nothing_outlives_a_killed_up() {
     let mut city = City::raise(&["--load", "20/s"], &[]).await;
     let pids = city.pids();
-    assert_eq!(pids.len(), 6, "{:#}", city.state());
+    assert_eq!(pids.len(), 11, "{:#}", city.state());
     assert!(pids.iter().all(|pid| alive(*pid)));
     city.kill_up().await;
     let gone = within(SOON, async || !pids.iter().any(|pid| alive(*pid))).await;

@@ -12,3 +12,19 @@ pub fn with_causes(error: &dyn Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::with_causes;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn causes_follow_in_one_line() {
+        let error = Outer(std::io::Error::other("disk is gone"));
+        assert_eq!(with_causes(&error), "cannot open: disk is gone");
+        assert_eq!(with_causes(&std::fmt::Error), std::fmt::Error.to_string());
+    }
+}

@@ -3,7 +3,6 @@
 //! The rows are the truth; listings and searches are answered from the index, a single product
 //! from its row. It never knows stock, carts or orders.
 
-mod causes;
 mod domain;
 mod http;
 mod metrics;
@@ -14,10 +13,9 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{City, Parts, Service, StartError};
+use app::{City, Parts, Service, StartError, with_causes};
 use stores::sql::{self, Durability};
 
-use causes::with_causes;
 use metrics::Metrics;
 use search::{Follower, Index};
 use store::Store;

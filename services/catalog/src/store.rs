@@ -1,6 +1,6 @@
 //! The rows: the truth about products.
 
-use app::Timestamp;
+use app::{Timestamp, with_causes};
 use app::money::{Currency, Money};
 use sqlx::any::AnyRow;
 use sqlx::migrate::Migrator;
@@ -8,7 +8,6 @@ use sqlx::{AnyConnection, Row as _};
 use stores::sql::{ResultExt, Sql, StoreError, Transaction};
 use uuid::Uuid;
 
-use crate::causes::with_causes;
 use crate::domain::{Category, Draft, Localized, Product};
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");

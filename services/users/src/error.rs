@@ -1,6 +1,6 @@
 //! What can go wrong, as clients see it: one stable code each.
 
-use app::Problem;
+use app::{Problem, with_causes};
 use axum::http::{HeaderValue, StatusCode, header};
 use stores::sql::StoreError;
 use thiserror::Error;
@@ -113,16 +113,4 @@ fn busy() -> Problem {
 /// A 401 names the scheme that would be accepted (RFC 9110 section 15.5.2).
 fn challenge(problem: Problem) -> Problem {
     problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
-}
-
-/// The error and what caused it, for the log.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use app::with_causes;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
-use crate::error::with_causes;
 use crate::store::Store;
 
 const PERIOD: Duration = Duration::from_secs(600);

@@ -10,7 +10,7 @@ mod rotation;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use app::{City, Live};
+use app::{City, Live, with_causes};
 use arc_swap::ArcSwap;
 use identity::{Claims, Jwks, KeySet, SigningKey};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
 use crate::domain::{Member, Timestamp};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::store::{KeyRow, Store};
 use rotation::{Rules, next_step};
 

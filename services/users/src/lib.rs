@@ -21,11 +21,10 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
-use app::{City, Parts, Service, StartError};
+use app::{City, Parts, Service, StartError, with_causes};
 use stores::sql::{self, Durability};
 use utoipa::OpenApi as _;
 
-use error::with_causes;
 use keys::Keys;
 use metrics::Metrics;
 use passwords::Passwords;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::with_causes;
 use discovery::{Document, Expect, RegistryClient, RegistryError};
 use identity::Jwks;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::keys::Keys;
 
 const DOCUMENT: &str = "jwks.members";

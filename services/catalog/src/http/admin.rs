@@ -3,7 +3,7 @@
 
 use app::auth::Admin;
 use app::extract::{Json, Path};
-use app::{Problem, detached};
+use app::{Problem, detached, with_causes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::Desk;
 use super::etag::{self, Condition};
-use crate::causes::with_causes;
 use crate::domain::{Draft, Product};
 
 /// Adds a product.

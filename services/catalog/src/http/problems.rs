@@ -1,9 +1,8 @@
 //! Errors as clients see them.
 
-use app::Problem;
+use app::{Problem, with_causes};
 use http::{HeaderValue, StatusCode, header};
 
-use crate::causes::with_causes;
 use crate::domain::Invalid;
 use crate::search::{FollowError, IndexError};
 use crate::store::StoreFailure;

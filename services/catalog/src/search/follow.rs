@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use app::with_causes;
 use tokio::sync::Mutex;
 
 use super::{Index, IndexError};
-use crate::causes::with_causes;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreFailure};
 

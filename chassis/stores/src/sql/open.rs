@@ -1,6 +1,3 @@
-use std::fs::{DirBuilder, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,6 +13,7 @@ use super::calls::Calls;
 use super::error::is_busy;
 use super::schema::Schema;
 use super::{Dialect, Sql, StoreError, url};
+use crate::file;
 
 /// How long a statement waits for another writer, and a caller for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,8 +48,9 @@ pub async fn open(
     migrator: &Migrator,
     durability: Durability,
 ) -> Result<Sql, StoreError> {
-    let file = url::sqlite_file(store_url, data_dir)?;
-    prepare(&file).map_err(|source| StoreError::File {
+    let file = file::named_by(store_url, "sqlite", data_dir).map_err(StoreError::Url)?;
+    // SQLite gives its side files the permissions of the main one.
+    file::prepare(&file).map_err(|source| StoreError::File {
         path: file.clone(),
         source,
     })?;
@@ -71,8 +70,7 @@ pub async fn open(
     let dialect = Dialect::Sqlite;
     migrate(&pool, dialect, migrator).await?;
     let schema = Schema::read(&pool).await?;
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let calls = Calls::new(telemetry, dialect, &name, &pool);
+    let calls = Calls::new(telemetry, dialect, &file::name(&file), &pool);
     Ok(Sql {
         pool,
         writers: Arc::new(Semaphore::new(1)),
@@ -80,24 +78,6 @@ pub async fn open(
         schema: Arc::new(schema),
         calls,
     })
-}
-
-/// Makes the file before SQLite does, which would let others read it. SQLite gives its side files
-/// the permissions of the main one.
-fn prepare(file: &Path) -> io::Result<()> {
-    if let Some(folder) = file.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(file)
-        .map(drop)
 }
 
 async fn set_up(connection: &mut AnyConnection, durability: Durability) -> sqlx::Result<()> {

@@ -22,7 +22,7 @@ pub(crate) async fn opened_for(
     open(telemetry, url, folder, migrator, Durability::Normal).await
 }
 
-fn unwatched() -> Telemetry {
+pub(crate) fn unwatched() -> Telemetry {
     let builder = Telemetry::builder(Service::new("shop", "0.0.0"));
     let builder = builder.exporter(Exporter::None).without_subscriber();
     builder.build().unwrap()

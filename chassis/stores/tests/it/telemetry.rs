@@ -8,7 +8,7 @@ use telemetry::{Service, Telemetry};
 
 use crate::opening::{NEXT, opened_for};
 
-fn collected() -> (Telemetry, Collector) {
+pub(crate) fn collected() -> (Telemetry, Collector) {
     let collector = Collector::new();
     let telemetry = Telemetry::builder(Service::new("shop", "0.0.0"))
         .exporter(collector.exporter())
@@ -18,7 +18,7 @@ fn collected() -> (Telemetry, Collector) {
     (telemetry, collector)
 }
 
-fn lines(telemetry: &Telemetry, start: &str) -> Vec<String> {
+pub(crate) fn lines(telemetry: &Telemetry, start: &str) -> Vec<String> {
     let page = telemetry.metrics_page(None).body;
     let lines = page.lines().filter_map(|line| line.strip_prefix(start));
     lines.map(str::to_owned).collect()

@@ -1,10 +1,12 @@
 //! The rows: the truth about products.
 
-use app::{Timestamp, with_causes};
+use std::iter;
+
 use app::money::{Currency, Money};
+use app::{Timestamp, with_causes};
 use sqlx::any::AnyRow;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use stores::sql::{ResultExt, Sql, StoreError, Transaction};
 use uuid::Uuid;
 
@@ -68,6 +70,27 @@ impl Store {
             .fetch_optional(self.sql.pool());
         let row = self.sql.run("SELECT", "products", one).await?;
         product(&row.ok_or(StoreFailure::UnknownProduct)?)
+    }
+
+    /// Those of the products that are sold, in the order of their ids.
+    pub(crate) async fn products(&self, ids: &[Uuid]) -> Result<Vec<Product>, StoreFailure> {
+        let Some(last) = ids.last() else {
+            return Ok(Vec::new());
+        };
+        // Statements of few lengths: each is prepared once, and the last id may come again.
+        let slots = ids.len().next_power_of_two();
+        let places: Vec<_> = (1..=slots).map(|slot| format!("${slot}")).collect();
+        let statement = format!(
+            "SELECT * FROM products WHERE deleted = 0 AND id IN ({}) ORDER BY id",
+            places.join(", ")
+        );
+        let mut some = sqlx::query(AssertSqlSafe(statement));
+        for id in ids.iter().chain(iter::repeat(last)).take(slots) {
+            some = some.bind(id.to_string());
+        }
+        let some = some.fetch_all(self.sql.pool());
+        let rows = self.sql.run("SELECT", "products", some).await?;
+        rows.iter().map(product).collect()
     }
 
     pub(crate) async fn categories(&self) -> Result<Vec<Category>, StoreFailure> {

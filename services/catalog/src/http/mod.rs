@@ -3,6 +3,7 @@
 mod admin;
 mod browse;
 mod etag;
+mod inner;
 mod problems;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) fn router(desk: Desk) -> Router {
             "/api/admin/products/{id}",
             put(admin::replace).delete(admin::delete),
         )
+        .route("/inner/v1/prices", get(inner::prices))
         .with_state(desk)
 }
 
@@ -48,7 +50,8 @@ pub(crate) fn router(desk: Desk) -> Router {
         browse::categories,
         admin::create,
         admin::replace,
-        admin::delete
+        admin::delete,
+        inner::prices
     )
 )]
 pub(crate) struct Api;

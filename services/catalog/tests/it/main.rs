@@ -3,6 +3,7 @@
 mod browsing;
 mod editing;
 mod interface;
+mod prices;
 mod replicas;
 mod shop;
 mod traces;

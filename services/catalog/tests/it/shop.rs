@@ -72,6 +72,13 @@ impl Shop {
         }
     }
 
+    /// A request for prices by another service.
+    pub(crate) fn as_service(&self, caller: &str) -> RequestBuilder {
+        let url = format!("{}/inner/v1/prices", self.service.url);
+        let token = self.service.town().service_token(caller, "catalog");
+        self.service.http.get(url).bearer_auth(token)
+    }
+
     /// A request by an admin.
     pub(crate) fn edit(&self, method: Method, path: &str) -> RequestBuilder {
         self.edit_by_anyone(method, path).bearer_auth(&self.admin)

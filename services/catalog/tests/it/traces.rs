@@ -50,6 +50,13 @@ async fn each_call_is_one_tree_below_its_callers_span() {
                catalog SELECT categories",
         ),
         (
+            shop.as_service("orders")
+                .query(&[("ids", &format!("{id},{id},{id}"))]),
+            200,
+            "catalog GET /inner/v1/prices
+               catalog SELECT products",
+        ),
+        (
             stale.json(&goose),
             412,
             "catalog PUT /api/admin/products/{id}

@@ -1,0 +1,9 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod basket;
+mod durability;
+mod inner;
+mod instances;
+mod interface;
+mod shopping;
+mod traces;

@@ -1,27 +1,8 @@
 use std::collections::BTreeMap;
 
 use reqwest::Method;
-use serde_json::Value;
 
-use crate::warehouse::{Warehouse, assert_problem, id, ok, open};
-
-async fn walk(warehouse: &Warehouse, list: &str, limit: &str) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("limit", limit)];
-        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        let page = warehouse.operator(list).query(&query).send().await.unwrap();
-        let page = ok(page).await;
-        let items = page["items"].as_array().unwrap();
-        assert!(items.len() <= limit.parse().unwrap());
-        rows.extend(items.iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => return rows,
-        }
-    }
-}
+use crate::warehouse::{assert_problem, id, open};
 
 #[tokio::test]
 async fn the_operator_sees_every_row_once() {
@@ -46,8 +27,8 @@ async fn the_operator_sees_every_row_once() {
         };
         orders.insert(order, state);
     }
-    for limit in ["1", "3", "4", "9", "10"] {
-        let reservations = walk(&warehouse, "reservations", limit).await;
+    for limit in [1, 3, 4, 9, 10] {
+        let reservations = warehouse.rows("reservations", limit).await;
         assert_eq!(reservations.len(), orders.len());
         for (row, (order, state)) in reservations.iter().zip(&orders) {
             assert_eq!(
@@ -55,7 +36,7 @@ async fn the_operator_sees_every_row_once() {
                 (&(**order).into(), &(*state).into())
             );
         }
-        let stock = walk(&warehouse, "stock", limit).await;
+        let stock = warehouse.rows("stock", limit).await;
         assert_eq!(stock.len(), 6);
         assert!(stock.is_sorted_by_key(|row| row["product_id"].as_str().unwrap().to_owned()));
         // Held and sold units are those of the reservations.

@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod buyers;
+mod crashes;
 mod interface;
 mod ledger;
 mod life;

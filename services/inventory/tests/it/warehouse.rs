@@ -1,15 +1,26 @@
 //! Inventory as orders, admins and operators meet it.
 
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
 use inventory::Inventory;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use testing::{Running, Town};
 use uuid::Uuid;
 
+/// A service of this process, and a client of it.
 pub(crate) struct Warehouse {
     pub(crate) service: Running,
-    orders: String,
-    admin: String,
+    client: Client,
+}
+
+impl Deref for Warehouse {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
 }
 
 /// One instance with an empty store.
@@ -18,22 +29,41 @@ pub(crate) async fn open() -> Warehouse {
 }
 
 pub(crate) async fn open_in(town: &Town, settings: Value) -> Warehouse {
+    let service = town.start::<Inventory>(settings).await;
     Warehouse {
-        service: town.start::<Inventory>(settings).await,
-        orders: town.service_token("orders", "inventory"),
-        admin: town.member_token("0198-admin", &["admin"]),
+        client: Client::new(town, &service.url),
+        service,
     }
+}
+
+/// Whoever calls an instance, with the tokens of them all.
+pub(crate) struct Client {
+    url: String,
+    http: reqwest::Client,
+    orders: String,
+    admin: String,
+    operator: String,
 }
 
 pub(crate) fn id() -> String {
     Uuid::now_v7().to_string()
 }
 
-impl Warehouse {
+impl Client {
+    pub(crate) fn new(town: &Town, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            http: reqwest::Client::new(),
+            orders: town.service_token("orders", "inventory"),
+            admin: town.member_token("0198-admin", &["admin"]),
+            operator: town.operator_token().to_owned(),
+        }
+    }
+
     /// A request without a token.
     pub(crate) fn anyone(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.service.url);
-        self.service.http.request(method, url)
+        let url = format!("{}{path}", self.url);
+        self.http.request(method, url)
     }
 
     /// A request by orders.
@@ -50,9 +80,26 @@ impl Warehouse {
 
     /// A request by the operator.
     pub(crate) fn operator(&self, path: &str) -> RequestBuilder {
-        let token = self.service.town().operator_token();
         let path = format!("/inner/v1/{path}");
-        self.anyone(Method::GET, &path).bearer_auth(token)
+        self.anyone(Method::GET, &path).bearer_auth(&self.operator)
+    }
+
+    /// Every row of one of the operator's listings, page by page.
+    pub(crate) async fn rows(&self, list: &str, limit: usize) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let query = [("limit", Some(limit.to_string())), ("cursor", cursor)];
+            let page = self.operator(list).query(&query).send().await.unwrap();
+            let page = ok(page).await;
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit);
+            rows.extend(items.iter().cloned());
+            cursor = page["next_cursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                return rows;
+            }
+        }
     }
 
     pub(crate) fn reservation(&self, order: &str, items: &[(&str, i64)]) -> RequestBuilder {
@@ -87,6 +134,32 @@ impl Warehouse {
         let stock = ok(get.send().await.unwrap()).await;
         ["on_hand", "held", "sold"].map(|key| stock[key].as_i64().unwrap())
     }
+}
+
+/// Every reservation's state by order, when stock and reservations have been found to agree: no
+/// unit is lost, made up or promised twice.
+pub(crate) async fn books(client: &Client) -> BTreeMap<String, String> {
+    let stock = client.rows("stock", 500).await;
+    let reservations = client.rows("reservations", 500).await;
+    for row in stock {
+        let [initial, adjusted, on_hand, held, sold] =
+            ["initial", "adjusted", "on_hand", "held", "sold"]
+                .map(|key| row[key].as_i64().unwrap());
+        assert_eq!(initial + adjusted, on_hand + held + sold, "{row}");
+        assert!(on_hand >= 0, "{row}");
+        let units = |state: &str| -> i64 {
+            let of_state = reservations.iter().filter(|one| one["state"] == *state);
+            let items = of_state.flat_map(|one| one["items"].as_array().unwrap());
+            let of_product = items.filter(|item| item["product_id"] == row["product_id"]);
+            of_product
+                .map(|item| item["quantity"].as_i64().unwrap())
+                .sum()
+        };
+        assert_eq!((held, sold), (units("held"), units("confirmed")), "{row}");
+    }
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let state = |one: &Value| (text(&one["order_id"]), text(&one["state"]));
+    reservations.iter().map(state).collect()
 }
 
 /// The body of an answer, which must be 200.

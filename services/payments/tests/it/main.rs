@@ -1,0 +1,11 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod charging;
+mod failing;
+mod interface;
+mod model;
+mod reconciling;
+mod refunding;
+mod replicas;
+mod till;
+mod traces;

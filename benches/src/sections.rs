@@ -181,12 +181,10 @@ fn lost(times: &Times) -> String {
     format!("{:.1} %", 100.0 * (1.0 - times.arrived))
 }
 
-/// CPU time of a child span made by `tracing`, the registry of `tracing-subscriber` included.
-pub(crate) fn spans() -> Result<Section> {
-    let measured = times::measure(&[SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING, SPAN_TRACING_OFF])?;
-    let zero = none(measured.of(SPAN_OURS)?);
-    let mut table = Table::new(&[
-        "ns a child span",
+/// For rows by [`counted_row`].
+fn counted_table(figure: &str) -> Table {
+    Table::new(&[
+        figure,
         "thread",
         "median (quartiles)",
         "process",
@@ -194,7 +192,14 @@ pub(crate) fn spans() -> Result<Section> {
         "lost",
         "instr.",
         "allocs",
-    ]);
+    ])
+}
+
+/// CPU time of a child span made by `tracing`, the registry of `tracing-subscriber` included.
+pub(crate) fn spans() -> Result<Section> {
+    let measured = times::measure(&[SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING, SPAN_TRACING_OFF])?;
+    let zero = none(measured.of(SPAN_OURS)?);
+    let mut table = counted_table("ns a child span");
     for times in measured.iter() {
         counted_row(&mut table, times, &zero)?;
     }
@@ -231,16 +236,7 @@ pub(crate) fn lines() -> Result<Section> {
     let measured = times::measure(&[LINE_OURS, LINE_FMT])?;
     let fmt = measured.of(LINE_FMT)?;
     let ours = measured.of(LINE_OURS)?;
-    let mut table = Table::new(&[
-        "ns a request",
-        "thread",
-        "median (quartiles)",
-        "process",
-        "median (quartiles)",
-        "lost",
-        "instr.",
-        "allocs",
-    ]);
+    let mut table = counted_table("ns a request");
     for times in measured.iter() {
         counted_row(&mut table, times, &none(times))?;
     }

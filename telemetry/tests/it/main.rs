@@ -55,11 +55,27 @@ mod tls;
 mod trace_context;
 
 use telemetry::testing::Collector;
-use telemetry::{Service, Telemetry};
+use telemetry::{Service, Settings, Telemetry};
 
 pub(crate) fn collected(name: &str) -> (Telemetry, Collector) {
     let collector = Collector::new();
     let telemetry = Telemetry::builder(Service::new(name, "0.0.0"))
+        .exporter(collector.exporter())
+        .without_subscriber()
+        .build()
+        .unwrap();
+    (telemetry, collector)
+}
+
+/// The same, told by an environment.
+pub(crate) fn told(variables: &[(&str, &str)]) -> (Telemetry, Collector) {
+    let settings = Settings::from_vars(|name| {
+        let known = variables.iter().find(|(known, _)| *known == name);
+        known.map(|(_, value)| (*value).to_owned())
+    });
+    let collector = Collector::new();
+    let telemetry = Telemetry::builder(Service::new("orders", "1.0.0"))
+        .settings(settings.unwrap())
         .exporter(collector.exporter())
         .without_subscriber()
         .build()

@@ -2,29 +2,14 @@
 //! become exemplars.
 
 use crate::exposition::{Page, parse};
+use crate::told;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::get;
 use std::sync::atomic::{AtomicBool, Ordering};
-use telemetry::testing::Collector;
-use telemetry::{Instrument, InstrumentError, Service, Settings, Telemetry};
+use telemetry::{Instrument, InstrumentError, Telemetry};
 use tower::ServiceExt;
-
-fn service(variables: &[(&str, &str)]) -> (Telemetry, Collector) {
-    let settings = Settings::from_vars(|name| {
-        let known = variables.iter().find(|(known, _)| *known == name);
-        known.map(|(_, value)| (*value).to_owned())
-    });
-    let collector = Collector::new();
-    let telemetry = Telemetry::builder(Service::new("orders", "1.0.0"))
-        .settings(settings.unwrap())
-        .exporter(collector.exporter())
-        .without_subscriber()
-        .build()
-        .unwrap();
-    (telemetry, collector)
-}
 
 fn page(telemetry: &Telemetry) -> Page {
     let page = telemetry.metrics_page(Some("application/openmetrics-text"));
@@ -38,7 +23,7 @@ fn wait() -> Instrument {
 
 #[test]
 fn series_are_born_at_zero_and_no_others_can_be_made() {
-    let (telemetry, _collector) = service(&[]);
+    let (telemetry, _collector) = told(&[]);
     let refused = Instrument::new("orders.refused", "{order}", "Orders refused.")
         .label("reason", ["sold_out", "card_declined"]);
     let refused = telemetry.counter(refused).unwrap();
@@ -86,7 +71,7 @@ fn series_are_born_at_zero_and_no_others_can_be_made() {
 
 #[test]
 fn what_cannot_be_is_refused_with_a_reason() {
-    let (telemetry, _collector) = service(&[]);
+    let (telemetry, _collector) = told(&[]);
     let named = |name: &str| Instrument::new(name, "s", "");
     telemetry.counter(named("jobs.done")).unwrap();
     let taken = telemetry.histogram(named("jobs_done"), &[1.0]).unwrap_err();
@@ -113,7 +98,7 @@ fn what_cannot_be_is_refused_with_a_reason() {
 
 /// Exemplars of a handler's own histogram, with the ids of the spans that were recorded.
 async fn exemplars(variables: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
-    let (telemetry, collector) = service(variables);
+    let (telemetry, collector) = told(variables);
     let waits = telemetry.histogram(wait(), &[0.1, 1.0]).unwrap();
     let handler = get(move || async move {
         waits.record(&["granted"], 0.5);
@@ -165,7 +150,7 @@ async fn the_filter_decides_which_measurements_become_exemplars() {
 #[test]
 fn no_count_is_lost_when_threads_end() {
     const THREADS: u64 = 200;
-    let (telemetry, _collector) = service(&[]);
+    let (telemetry, _collector) = told(&[]);
     let own = telemetry.histogram(wait(), &[0.1, 1.0]).unwrap();
     let app = Router::new()
         .route("/orders", get(|| async { "orders" }))

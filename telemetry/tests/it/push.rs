@@ -3,6 +3,7 @@
 
 use crate::exposition::{Page, parse};
 use crate::receiver::{Requests, of, receiver};
+use crate::told;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -18,28 +19,14 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prometheus::{HistogramOpts, IntCounter};
 use std::time::Duration;
 use telemetry::testing::Collector;
-use telemetry::{Instrument, Service, Settings, Telemetry};
+use telemetry::{Instrument, Telemetry};
 use tower::ServiceExt;
 
 /// Far from any test's end: what is pushed is asked for.
 const NEVER: (&str, &str) = ("OTEL_METRIC_EXPORT_INTERVAL", "3600000");
 
 fn service(variables: &[(&str, &str)]) -> (Telemetry, Collector) {
-    let settings = Settings::from_vars(|name| {
-        let known = variables
-            .iter()
-            .chain([&NEVER])
-            .find(|(known, _)| *known == name);
-        known.map(|(_, value)| (*value).to_owned())
-    });
-    let collector = Collector::new();
-    let telemetry = Telemetry::builder(Service::new("orders", "1.0.0"))
-        .settings(settings.unwrap())
-        .exporter(collector.exporter())
-        .without_subscriber()
-        .build()
-        .unwrap();
-    (telemetry, collector)
+    told(&[variables, &[NEVER]].concat())
 }
 
 async fn call(telemetry: &Telemetry, path: &str) {

@@ -17,6 +17,8 @@ mod headers;
 #[cfg(feature = "axum")]
 mod layer;
 pub(crate) mod methods;
+#[cfg(feature = "axum")]
+mod metrics_route;
 #[cfg(feature = "reqwest")]
 mod middleware;
 pub(crate) mod options;

@@ -25,19 +25,16 @@ print(len(families), len(samples), sum(1 for sample in samples if sample.exempla
 
 impl Judge {
     fn command(self) -> Option<Command> {
-        match self {
-            Self::Promtool => {
-                let program = engine("promtool-", "promtool").or_else(|| on_path("promtool"))?;
-                let mut command = Command::new(program);
-                command.args(["check", "metrics"]);
-                Some(command)
-            }
-            Self::OpenMetrics => {
-                let mut command = Command::new(engine("openmetrics-", "bin/python3")?);
-                command.args(["-c", PARSE_OPENMETRICS]);
-                Some(command)
-            }
-        }
+        let (program, arguments) = match self {
+            Self::Promtool => (program("prometheus", "promtool")?, ["check", "metrics"]),
+            Self::OpenMetrics => (
+                program("openmetrics", "bin/python3")?,
+                ["-c", PARSE_OPENMETRICS],
+            ),
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Some(command)
     }
 
     /// What the program printed about `document`; none if the program is not installed, which is
@@ -47,13 +44,8 @@ impl Judge {
     /// The program refuses the document, or it is missing although
     /// `CITYWATCH_REQUIRE_ENGINES=1` demands it.
     pub fn accepts(self, document: &str) -> Option<String> {
-        let Some(mut command) = self.command() else {
-            skip(&format!(
-                "{self:?} is not installed (run scripts/install-engines)"
-            ));
-            return None;
-        };
-        let mut child = command
+        let mut child = self
+            .command()?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -74,18 +66,20 @@ impl Judge {
     }
 }
 
-/// The Python that has OpenTelemetry's official SDK; none if it is not installed, which is then
-/// said and counted as a skip.
+/// A program of an engine: what `scripts/install-engines` built, or what is on `PATH`. None if it
+/// is nowhere, which is then said and counted as a skip.
 ///
 /// # Panics
 /// It is missing although `CITYWATCH_REQUIRE_ENGINES=1` demands it.
 #[must_use]
-pub fn opentelemetry_python() -> Option<PathBuf> {
-    let python = engine("opentelemetry-python-", "bin/python3");
-    if python.is_none() {
-        skip("OpenTelemetry for Python is not installed (run scripts/install-engines)");
+pub fn program(engine: &str, program: &str) -> Option<PathBuf> {
+    let found = built(engine, program).or_else(|| on_path(program));
+    if found.is_none() {
+        skip(&format!(
+            "{program} is not installed (run scripts/install-engines {engine})"
+        ));
     }
-    python
+    found
 }
 
 /// Says that a test was skipped, where `scripts/test` counts it.
@@ -99,14 +93,16 @@ pub fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-fn engine(prefix: &str, program: &str) -> Option<PathBuf> {
+/// Folders are called after the engine and its version.
+fn built(engine: &str, program: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.engines");
     std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            let version = name.as_deref().and_then(|name| name.strip_prefix(engine));
+            version.is_some_and(|version| version.starts_with('-'))
         })
         .map(|path| path.join(program))
         .find(|path| path.exists())

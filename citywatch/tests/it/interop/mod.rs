@@ -23,7 +23,7 @@ const CUSTOMER: &str = "Zoë,Söhne&Co;+100%";
 
 #[tokio::test]
 async fn a_request_through_a_service_in_python_is_one_tree() {
-    let Some(python) = engines::opentelemetry_python() else {
+    let Some(python) = engines::program("opentelemetry-python", "bin/python3") else {
         return;
     };
     let ports = json!({"otlp_grpc_listen": "127.0.0.1:0", "otlp_http_listen": "127.0.0.1:0"});

@@ -13,6 +13,9 @@ mod error;
 mod open;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::KvError;
 pub use open::open;
 

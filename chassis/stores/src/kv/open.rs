@@ -39,7 +39,11 @@ pub async fn open(telemetry: &Telemetry, store_url: &str, data_dir: &Path) -> Re
     })?;
     let calls = Calls::new(telemetry, &file::name(&path));
     let opened = tokio::task::spawn_blocking(move || first_free(&path)).await;
-    let database = Arc::new(opened.map_err(|_| KvError::Closed)??);
+    over(opened.map_err(|_| KvError::Closed)??, calls)
+}
+
+pub(super) fn over(database: Database, calls: Calls) -> Result<Kv, KvError> {
+    let database = Arc::new(database);
     let writer = Writer::start(Arc::clone(&database))?;
     Ok(Kv {
         database,

@@ -1,6 +1,7 @@
 //! Errors as clients see them.
 
 use app::{Problem, with_causes};
+use faults::Injected;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::domain::QUANTITY_MAX;
@@ -14,6 +15,9 @@ impl From<StoreFailure> for Problem {
             }
             StoreFailure::Contended => busy(&failure),
             StoreFailure::Store(ref error) if error.is_busy() => busy(&failure),
+            StoreFailure::Injected(Injected::Status(status)) => {
+                Self::new(status, "injected", "A fault was injected")
+            }
             StoreFailure::Store(_)
             | StoreFailure::Unreadable { .. }
             | StoreFailure::Floor

@@ -5,5 +5,6 @@ mod durability;
 mod inner;
 mod instances;
 mod interface;
+mod kept;
 mod shopping;
 mod traces;

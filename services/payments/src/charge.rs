@@ -309,3 +309,6 @@ impl Charge {
 pub(crate) fn pause(attempt: i64) -> Duration {
     FIRST_PAUSE * (1 << attempt.saturating_sub(1).clamp(0, 4))
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,16 @@ impl Lease {
         }
     }
 
+    /// A claim at a moment of a test's own; its monotonic clock is of no use.
+    #[cfg(test)]
+    pub(crate) fn at(owner: &str, now: Timestamp, settle: Duration) -> Self {
+        Self {
+            now,
+            until: now.plus(SEND_WITHIN + PAYMENTS_ACQUIRER.deadline + settle),
+            ..Self::new(owner, settle)
+        }
+    }
+
     /// Whether a request to charge may begin.
     pub(crate) fn may_send(&self) -> bool {
         self.claimed.elapsed() < SEND_WITHIN

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod charging;
+mod crashes;
 mod failing;
 mod interface;
 mod model;

@@ -1,5 +1,7 @@
 //! Payments as orders meets it, with a real bank whose book is the judge.
 
+use std::ops::Deref;
+
 use acquirer::{Acquirer, Moods, Options};
 use payments::Payments;
 use reqwest::{Method, RequestBuilder, Response};
@@ -90,10 +92,26 @@ impl Bank {
     }
 }
 
+/// Orders, as it calls one instance.
+pub(crate) struct Clerk {
+    url: String,
+    http: reqwest::Client,
+    token: String,
+}
+
+/// One instance in this process.
 pub(crate) struct Till {
     pub(crate) service: Running,
     pub(crate) bank: Bank,
-    token: String,
+    clerk: Clerk,
+}
+
+impl Deref for Till {
+    type Target = Clerk;
+
+    fn deref(&self) -> &Clerk {
+        &self.clerk
+    }
 }
 
 /// Times that a test can wait for.
@@ -111,10 +129,11 @@ pub(crate) async fn open() -> Till {
 }
 
 pub(crate) async fn open_in(town: &Town, bank: &Bank, settings: Value) -> Till {
+    let service = town.start::<Payments>(settings).await;
     Till {
-        service: town.start::<Payments>(settings).await,
+        clerk: Clerk::at(town, &service.url),
         bank: bank.clone(),
-        token: town.service_token("orders", "payments"),
+        service,
     }
 }
 
@@ -125,13 +144,18 @@ pub(crate) fn order(key: Uuid) -> Value {
     })
 }
 
-impl Till {
+impl Clerk {
+    pub(crate) fn at(town: &Town, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            http: reqwest::Client::new(),
+            token: town.service_token("orders", "payments"),
+        }
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}/inner/v1/{path}", self.service.url);
-        self.service
-            .http
-            .request(method, url)
-            .bearer_auth(&self.token)
+        let url = format!("{}/inner/v1/{path}", self.url);
+        self.http.request(method, url).bearer_auth(&self.token)
     }
 
     pub(crate) async fn try_charge(&self, key: Uuid) -> Response {
@@ -163,17 +187,20 @@ impl Till {
         })
         .await
     }
+}
 
-    /// The value of a counter without labels.
+impl Till {
     pub(crate) async fn counter(&self, name: &str) -> u64 {
-        let page = self.service.metrics().await;
-        let mut lines = page.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value
-            .unwrap_or_else(|| panic!("{name}: {page}"))
-            .parse()
-            .unwrap()
+        counter(&self.service.metrics().await, name)
     }
+}
+
+/// The value of a counter without labels.
+pub(crate) fn counter(page: &str, name: &str) -> u64 {
+    let mut lines = page.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = value.unwrap_or_else(|| panic!("{name}: {page}"));
+    value.parse().unwrap()
 }
 
 /// The state that an answer tells, or its problem's code.

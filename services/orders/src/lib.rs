@@ -1,19 +1,35 @@
 //! Orders: each is the log of its events, and a saga takes it to its end.
+//!
+//! An order is written down before anything is done for it, and ends confirmed or cancelled
+//! whatever dies meanwhile. It knows other services by their interfaces alone, and keeps no token:
+//! what it does for a member later it does as itself.
 
-use app::{City, Parts, Service, StartError};
-use utoipa::OpenApi;
+mod clients;
+mod domain;
+mod http;
+mod metrics;
+mod placing;
+mod points;
+mod saga;
+mod settings;
+mod store;
 
-app::settings! {
-    /// What orders can be told.
-    pub struct Settings {}
-}
+pub use settings::Settings;
+
+use std::sync::Arc;
+
+use app::{City, Parts, Service, StartError, with_causes};
+use stores::sql::{self, Durability};
+
+use clients::Clients;
+use metrics::Metrics;
+use placing::Placing;
+use points::Points;
+use saga::{Needs, Sagas};
+use store::Store;
 
 /// The service.
 pub struct Orders;
-
-#[derive(OpenApi)]
-#[openapi(info(description = "Orders as logs of events, and the saga that fulfils them."))]
-struct Api;
 
 impl Service for Orders {
     const NAME: &'static str = "orders";
@@ -21,10 +37,59 @@ impl Service for Orders {
     type Settings = Settings;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        Api::openapi()
+        <http::Api as utoipa::OpenApi>::openapi()
     }
 
-    async fn start(_: City<Settings>) -> Result<Parts, StartError> {
-        Ok(Parts::router(axum::Router::new()))
+    async fn start(city: City<Settings>) -> Result<Parts, StartError> {
+        let data_dir = city.common.load().data_dir.clone();
+        let sql = sql::open(
+            &city.telemetry,
+            &city.settings.load().store_url,
+            &data_dir,
+            &store::MIGRATIONS,
+            // An order that was answered is not lost with the machine's power.
+            Durability::Full,
+        )
+        .await
+        .map_err(|error| cannot_start(&error))?;
+        let store = Store::new(sql);
+        let metrics =
+            Metrics::register(city.telemetry.registry()).map_err(|error| cannot_start(&error))?;
+        let clients = Clients::new(&city.calls);
+        let points = Arc::new(Points::new(&city.faults));
+        let sagas = Sagas::new(Needs {
+            store: store.clone(),
+            clients: clients.clone(),
+            points: Arc::clone(&points),
+            metrics: metrics.clone(),
+            settings: city.settings.clone(),
+            telemetry: city.telemetry,
+            instance: city.instance_id,
+            stopping: city.stopping,
+        });
+        let placing = Placing {
+            store: store.clone(),
+            clients,
+            sagas: sagas.clone(),
+            points,
+            metrics,
+            settings: city.settings.clone(),
+        };
+        let router = http::router(http::Desk {
+            store: store.clone(),
+            placing,
+            settings: city.settings,
+        });
+        let ready = move || {
+            let store = store.clone();
+            async move { store.ping().await.map_err(|error| with_causes(&error)) }
+        };
+        Ok(Parts::router(router)
+            .ready("store", ready)
+            .task("sagas", sagas.run()))
     }
+}
+
+fn cannot_start(error: &dyn std::error::Error) -> StartError {
+    StartError::new(with_causes(error))
 }

@@ -1,0 +1,11 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod adoption;
+mod idempotency;
+mod interface;
+mod peers;
+mod placing;
+mod reading;
+mod shop;
+mod steps;
+mod traces;

@@ -9,6 +9,7 @@
 mod baggage;
 mod carrier;
 pub(crate) mod current;
+mod event;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub(crate) mod hex;
@@ -20,6 +21,7 @@ mod tracestate;
 pub use baggage::Baggage;
 pub use carrier::{Carrier, CarrierMut};
 pub use current::{InCurrent, baggage, current, in_current, inject_current, with_baggage};
+pub use event::add_event;
 pub use id::{SpanId, TraceFlags, TraceId};
 pub(crate) use propagators::extract_tracestate;
 pub use propagators::{

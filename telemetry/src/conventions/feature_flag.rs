@@ -10,14 +10,8 @@
 //!     .emit();
 //! ```
 
-use crate::clock;
-use crate::context::current;
-use crate::span::aside;
-use crate::span::attributes::Attributes;
+use crate::context;
 use crate::span::value::AttributeValue;
-use opentelemetry::KeyValue;
-use opentelemetry::trace::TraceContextExt;
-use std::time::Instant;
 
 /// The event's name.
 const NAME: &str = "feature_flag.evaluation";
@@ -156,30 +150,7 @@ impl<'a> Evaluation<'a> {
     /// the current span if that is recorded.
     pub fn emit(self) {
         self.log();
-        let recorded = current::get().filter(current::Current::is_recording);
-        let Some(recorded) = recorded else {
-            return;
-        };
-        // A span of the OpenTelemetry API takes its events itself.
-        let taken = opentelemetry::Context::map_current(|context| {
-            let span = context.span();
-            let takes = span.is_recording();
-            if takes {
-                let pairs = self.attributes();
-                let pairs = pairs.map(|(key, value)| KeyValue::new(key, &value));
-                span.add_event(NAME, pairs.collect());
-            }
-            takes
-        });
-        if !taken {
-            let limits = recorded.core.limits();
-            let mut attributes = Attributes::empty();
-            for (key, value) in self.attributes() {
-                attributes.push(limits, key, &value);
-            }
-            let at = clock::wall(Instant::now());
-            aside::event(recorded.span_id, limits, at, NAME, attributes);
-        }
+        context::add_event(NAME, self.attributes());
     }
 
     fn attributes(&self) -> impl Iterator<Item = (&'static str, AttributeValue<'_>)> {

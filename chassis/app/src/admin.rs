@@ -1,5 +1,7 @@
 //! The admin listener: for supervisors, Prometheus and operators, never for shoppers.
 
+mod faults;
+
 use std::{
     sync::{
         Arc,
@@ -8,13 +10,14 @@ use std::{
     time::Duration,
 };
 
+use ::faults::Faults;
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use telemetry::Telemetry;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::parts::Parts;
+use crate::{AuthKeys, parts::Parts};
 
 /// Longest time that one readiness check may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,10 +30,18 @@ pub(crate) struct Admin {
     checks: Checks,
     draining: AtomicBool,
     openapi: String,
+    faults: Faults,
+    keys: AuthKeys,
 }
 
 impl Admin {
-    pub(crate) fn new(telemetry: Telemetry, parts: &mut Parts, openapi: String) -> Arc<Self> {
+    pub(crate) fn new(
+        telemetry: Telemetry,
+        parts: &mut Parts,
+        openapi: String,
+        faults: Faults,
+        keys: AuthKeys,
+    ) -> Arc<Self> {
         let checks = std::mem::take(&mut parts.ready)
             .into_iter()
             .map(|(name, check)| {
@@ -43,6 +54,8 @@ impl Admin {
             checks,
             draining: AtomicBool::new(false),
             openapi,
+            faults,
+            keys,
         })
     }
 
@@ -56,12 +69,22 @@ impl Admin {
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
             .route("/openapi.json", get(openapi))
+            .merge(faults::router(self.faults.clone(), self.keys.clone()))
             .with_state(self)
     }
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(livez, readyz, metrics, openapi))]
+#[openapi(paths(
+    livez,
+    readyz,
+    metrics,
+    openapi,
+    faults::list_faults,
+    faults::arm_fault,
+    faults::renew_fault,
+    faults::disarm_fault
+))]
 pub(crate) struct AdminApi;
 
 /// Whether the service can take requests.

@@ -16,6 +16,7 @@ mod auth_keys;
 mod causes;
 mod city;
 mod detached;
+mod injected;
 mod openapi;
 mod panics;
 mod parts;

@@ -1,4 +1,5 @@
 use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::{Service, admin::AdminApi, problem::ProblemBody};
 
@@ -14,5 +15,13 @@ pub fn openapi<S: Service>() -> utoipa::openapi::OpenApi {
     S::VERSION.clone_into(&mut api.info.version);
     api.merge(AdminApi::openapi());
     api.merge(Shared::openapi());
+    let operator = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "The operator's token, of the setting `operator_token`.",
+        ))
+        .build();
+    let components = api.components.get_or_insert_default();
+    components.add_security_scheme("operator_token", SecurityScheme::Http(operator));
     api
 }

@@ -60,6 +60,15 @@ impl Problem {
         )
     }
 
+    /// 504 `timeout`: the request took longer than the service lets one.
+    pub(crate) fn timeout() -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timeout",
+            "The request took too long",
+        )
+    }
+
     /// What happened this time, for people; must not hold inner causes or secrets.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use calls::Deadline;
+use faults::Point;
 use http::StatusCode;
 use telemetry::Telemetry;
 use tokio::net::{TcpListener, TcpStream};
@@ -20,11 +22,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     AuthKeys, Problem,
     detached::DETACHED,
+    injected,
     panics::caught,
     settings::{Common, Live},
 };
 
-/// `trace(access line(limit(handler)))`, and a problem for whatever no route answers.
+/// `trace(access line(limit(fault(handler))))`, and a problem for whatever no route answers.
 pub(crate) fn around(
     router: Router,
     telemetry: &Telemetry,
@@ -42,7 +45,7 @@ pub(crate) fn around(
         })
         .layer(DefaultBodyLimit::max(bounds.common.load().max_body_bytes))
         .layer(Extension(keys))
-        .layer(middleware::from_fn_with_state(bounds, bounded))
+        .layer(middleware::from_fn_with_state(Arc::new(bounds), bounded))
         .layer(middleware::from_fn(access_line))
         .layer(telemetry.server_layer())
 }
@@ -55,28 +58,27 @@ pub(crate) struct Bounds {
     pub(crate) cut_off: CancellationToken,
     /// Work that goes on when its request is over.
     pub(crate) detached: TaskTracker,
+    /// Every request passes it before its handler.
+    pub(crate) server: Point,
 }
 
 /// A handler that panics, takes too long or outlasts the drain becomes a problem answer. Too long
 /// is longer than the caller waits, or than any request may take; the handler's own calls are
 /// bounded by the same.
-async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+async fn bounded(State(bounds): State<Arc<Bounds>>, request: Request, next: Next) -> Response {
     let now = tokio::time::Instant::now().into_std();
     let limit = Duration::from_millis(bounds.common.load().request_timeout_ms);
     let own = Deadline::after(now, limit);
     let callers = Deadline::from_headers(request.headers(), now);
     let deadline = callers.map_or(own, |callers| callers.sooner(own));
-    let handled = DETACHED.scope(bounds.detached, next.run(request));
+    let handled = struck(&bounds.server, next.run(request));
+    let handled = DETACHED.scope(bounds.detached.clone(), handled);
     let handled = caught(calls::deadline::within(deadline, handled));
     let handled = tokio::time::timeout(deadline.remaining(now), handled);
     let problem = match bounds.cut_off.run_until_cancelled(handled).await {
         Some(Ok(Ok(response))) => return response,
         Some(Ok(Err(panic))) => Problem::internal(format_args!("the handler panicked: {panic}")),
-        Some(Err(_)) => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "timeout",
-            "The request took too long",
-        ),
+        Some(Err(_)) => Problem::timeout(),
         None => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "stopping",
@@ -84,6 +86,14 @@ async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> 
         ),
     };
     problem.into_response()
+}
+
+/// The handler's answer, unless a fault strikes before it: within the limits, as the handler is.
+async fn struck(server: &Point, handled: impl Future<Output = Response>) -> Response {
+    match server.pass().await {
+        Ok(()) => handled.await,
+        Err(injected) => injected::response(injected),
+    }
 }
 
 /// One line a request, so that a search for a trace id finds each service on its way.

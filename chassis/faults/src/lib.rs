@@ -1,53 +1,31 @@
 //! Faults on purpose: free when disarmed, leased when armed.
+//!
+//! A service names the places where it may fail ([`Faults::point`]) and passes them as it works
+//! ([`Point::pass`]). An operator arms one of them ([`Faults::arm`]): the process then kills or
+//! stops itself there, or is late, or gets an error, or hangs, as it would if the world did it.
+//!
+//! An armed fault never outlives whoever wanted it: it ends when its lease is not renewed, by a
+//! clock that nobody can set, in this process and without any other. Nothing is global: two
+//! services of one process have their own faults, although a process that dies takes both along.
+//!
+//! ```
+//! # async fn commit(faults: &faults::Faults) -> Result<(), faults::Injected> {
+//! let before = faults.point("order.before_commit", "the order is not yet written");
+//! before.pass().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 #![warn(missing_docs)]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod armed;
+mod fault;
+mod faults;
+mod metrics;
+mod point;
+mod process;
+mod strike;
 
-use http::StatusCode;
-
-/// The faults of one process. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {}
-
-impl Faults {
-    /// A place in the code, known by `name` within its service.
-    #[must_use]
-    pub fn point(&self, name: &'static str, about: &'static str) -> Point {
-        let _ = (name, about);
-        Point::default()
-    }
-}
-
-/// A place where a fault may strike.
-#[derive(Debug, Clone, Default)]
-pub struct Point(Arc<AtomicBool>);
-
-impl Point {
-    /// Goes on, unless a fault is armed here.
-    ///
-    /// # Errors
-    /// The fault that struck.
-    #[inline]
-    pub async fn pass(&self) -> Result<(), Injected> {
-        if !self.0.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Ok(())
-    }
-}
-
-/// A fault that struck as an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Injected {
-    /// As if the other side had answered this.
-    #[error("injected: status {0}")]
-    Status(StatusCode),
-    /// As if nobody listened.
-    #[error("injected: connection refused")]
-    Refused,
-    /// As if the connection had broken.
-    #[error("injected: connection reset")]
-    Reset,
-}
+pub use fault::{Action, Fault, Injected, LEASE_MAX, TTL_MAX};
+pub use faults::{ArmedState, Faults, MAX_ARMED, PointState, Refused};
+pub use point::{Pass, Point};

@@ -92,6 +92,22 @@ impl Process {
         self.child.try_wait().expect("a child of ours").is_none()
     }
 
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it SIGCONT.
+    ///
+    /// # Panics
+    /// It has ended, and somebody else has waited for it.
+    pub fn resume(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        let sent = rustix::process::kill_process(id, rustix::process::Signal::CONT);
+        sent.expect("a child of ours");
+    }
+
     /// Its metrics page, in Prometheus text.
     ///
     /// # Panics
@@ -137,6 +153,14 @@ impl Process {
     /// It does not end in time.
     pub async fn stop(mut self) -> Ended {
         drop(self.child.stdin.take());
+        self.ended().await
+    }
+
+    /// Waits for its end, which nobody need have asked for.
+    ///
+    /// # Panics
+    /// It does not end in time.
+    pub async fn ended(mut self) -> Ended {
         let status = eventually("the process ends", || {
             let status = self.child.try_wait().expect("a child of ours");
             async move { status }

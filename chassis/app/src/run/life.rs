@@ -28,6 +28,8 @@ const REGISTRY_PATIENCE: Duration = Duration::from_secs(1);
 const TASK_PATIENCE: Duration = Duration::from_secs(1);
 /// How long last words get: spans before the listener closes, answers that say so after a cut.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// The point that every request passes before its handler.
+const SERVER: &str = "server";
 /// The one service that serves the documents which steer it.
 const REGISTRY: &str = "registry";
 
@@ -98,8 +100,10 @@ impl<S: Service> Started<S> {
         if S::NAME != REGISTRY {
             steering.first_documents(REGISTRY_PATIENCE).await;
         }
+        let enabled = common.load().faults_enabled;
+        let faults = Faults::new(enabled, telemetry.registry())
+            .map_err(|error| failed(StartError::new(error)))?;
 
-        let faults = Faults::default();
         let live = common.clone();
         let calls = Calls::new(calls::Setup {
             caller: S::NAME,
@@ -152,10 +156,25 @@ impl<S: Service> Started<S> {
             common: city.common.clone(),
             cut_off: CancellationToken::new(),
             detached: TaskTracker::new(),
+            server: city.faults.point(
+                SERVER,
+                "a public request has come in, its handler has not begun",
+            ),
         };
         let common = city.common.load();
+        let keys = AuthKeys::new(
+            city.members.clone(),
+            city.services.clone(),
+            common.operator_token.clone(),
+        );
         let openapi = crate::openapi::<S>().to_pretty_json().unwrap_or_default();
-        let admin = Admin::new(city.telemetry.clone(), &mut parts, openapi);
+        let admin = Admin::new(
+            city.telemetry.clone(),
+            &mut parts,
+            openapi,
+            city.faults.clone(),
+            keys.clone(),
+        );
         let (admin_address, admin_listener) =
             listen::bind("admin_listen", &common.admin_listen).await?;
         let serve_admin = public::serve(
@@ -181,11 +200,6 @@ impl<S: Service> Started<S> {
                     &common.listen
                 };
                 let (address, listener) = listen::bind("listen", address).await?;
-                let keys = AuthKeys::new(
-                    city.members.clone(),
-                    city.services.clone(),
-                    common.operator_token.clone(),
-                );
                 let router = public::around(router, &city.telemetry, keys, bounds.clone());
                 let stop = city.stopping.clone().cancelled_owned();
                 let serve = public::serve(listener, router, stop);

@@ -8,7 +8,8 @@ crate::settings! {
         /// Address of the public listener. Empty: the service's own default, which is port 0
         /// (any free port, found through the registry) for most.
         boot listen: String = String::new(),
-        /// Address of the admin listener: `/livez`, `/readyz`, `/metrics`, `/openapi.json`.
+        /// Address of the admin listener: `/livez`, `/readyz`, `/metrics`, `/openapi.json`,
+        /// `/faults`.
         boot admin_listen: String = "127.0.0.1:0".into(),
         /// Base address of the registry. Empty: no discovery and no documents.
         boot registry_url: String = String::new(),
@@ -21,6 +22,9 @@ crate::settings! {
         boot service_key_file: PathBuf = PathBuf::new(),
         /// Token that lets an operator change state. Empty: no operator is let in.
         secret operator_token: Secret = Secret::default(),
+        /// Whether the operator may make the service fail on purpose, by `/faults` of the admin
+        /// listener.
+        boot faults_enabled: bool = false,
         /// Log filter: a level, or `target=level` pairs separated by commas.
         live log: String = "info".into(),
         /// Longest time that a request may take, in milliseconds; then 504.

@@ -6,6 +6,7 @@ mod callers;
 mod detached;
 mod drain;
 mod example;
+mod faults;
 mod gate;
 mod problems;
 mod registry;

@@ -8,7 +8,8 @@ use crate::callgrind::{self, Cost};
 use crate::section::{Bar, Section};
 use crate::subject::{
     BARE, BARE_PARENT, FASTRACE, IDENTITY, OURS, OURS_OFF, OURS_ONE, OURS_PARENT, OURS_PARENT_OFF,
-    SDK, TOWER, TOWER_OTEL, TRACING, Variant,
+    PASS, PASS_COUNTED, PASS_NONE, SDK, THROUGH, THROUGH_POINT, TOWER, TOWER_OTEL, TRACING,
+    Variant,
 };
 use crate::table::{Table, thousands};
 
@@ -66,12 +67,7 @@ impl Without {
 
 /// Counts ours, and the peers if asked to.
 pub(crate) fn measure(with_peers: bool) -> Result<Section> {
-    if !callgrind::is_installed() {
-        bail!(
-            "valgrind is missing: install it with the system's package manager, such as \
-             apt-get install valgrind"
-        );
-    }
+    require_valgrind()?;
     let plain = Without {
         bare: count(BARE)?,
         identity: count(IDENTITY)?,
@@ -109,6 +105,59 @@ pub(crate) fn measure(with_peers: bool) -> Result<Section> {
         table,
         bars,
     })
+}
+
+/// What it may cost to pass a fault point where nothing is armed, over the same without one.
+const DISARMED: Limit = Limit {
+    instructions: 12.0,
+    allocations: 0.0,
+};
+/// The same where faults are enabled, and each pass is counted.
+const COUNTED: Limit = Limit {
+    instructions: 40.0,
+    allocations: 0.0,
+};
+/// The same within a request: what the compiler makes of the code around it counts as well.
+const WITHIN: Limit = Limit {
+    instructions: 40.0,
+    allocations: 0.0,
+};
+const POINTS: [(Variant, Variant, Limit); 3] = [
+    (PASS, PASS_NONE, DISARMED),
+    (PASS_COUNTED, PASS_NONE, COUNTED),
+    (THROUGH_POINT, THROUGH, WITHIN),
+];
+
+/// Counts what fault points cost.
+pub(crate) fn measure_points() -> Result<Section> {
+    require_valgrind()?;
+    let mut table = Table::new(&["a pass", "instr.", "over without", "allocs", "own"]);
+    let mut bars = Vec::new();
+    for (variant, without, limit) in POINTS {
+        let (cost, bare) = (count(variant)?, count(without)?);
+        // There is no layer to be left out.
+        let without = Without {
+            bare,
+            identity: bare,
+        };
+        row(&mut table, variant, cost, without, true);
+        bars.extend(hold(variant, cost, limit, without));
+    }
+    Ok(Section {
+        title: "Fault points where nothing is armed",
+        table,
+        bars,
+    })
+}
+
+fn require_valgrind() -> Result<()> {
+    if callgrind::is_installed() {
+        return Ok(());
+    }
+    bail!(
+        "valgrind is missing: install it with the system's package manager, such as \
+         apt-get install valgrind"
+    );
 }
 
 pub(crate) fn count(variant: Variant) -> Result<Cost> {

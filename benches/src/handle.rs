@@ -157,7 +157,7 @@ impl Worker {
         let made = match self.variant.what {
             // And the parent of each run.
             What::Span => self.made + self.runs,
-            What::Request | What::Line => self.made,
+            What::Request | What::Line | What::Pass => self.made,
         };
         if sampled == 0.0 {
             ensure!(arrived == 0, "{name}: {arrived} spans arrived of none");

@@ -6,6 +6,7 @@
 
 mod callgrind;
 mod cost;
+mod faults;
 mod handle;
 mod lines;
 mod load;
@@ -33,6 +34,7 @@ use anyhow::{Result, ensure};
 const USAGE: &str = "usage: scripts/bench [PART]
   without a part: everything, and the tables in benches/RESULTS.md
   cost            instructions and allocations (needs valgrind; without the peers)
+  points          those of fault points alone
   requests        CPU time of a request
   spans           CPU time of a child span of tracing
   lines           CPU time of a request with a JSON line
@@ -48,12 +50,17 @@ fn main() -> Result<ExitCode> {
     }
     let peers = cfg!(feature = "peers");
     ensure!(
-        peers || arguments == ["cost"],
-        "built without the peers, this knows `cost` only: run scripts/bench"
+        peers || matches!(*arguments, ["cost" | "points"]),
+        "built without the peers, this knows `cost` and `points` only: run scripts/bench"
     );
     let holds = match *arguments {
         [] => report::everything()?,
-        ["cost"] => report::part(cost::measure(peers))?,
+        ["cost"] => {
+            // Both, though the first has failed.
+            let requests = report::part(cost::measure(peers))?;
+            report::part(cost::measure_points())? && requests
+        }
+        ["points"] => report::part(cost::measure_points())?,
         ["requests"] => report::part(sections::requests())?,
         ["spans"] => report::part(sections::spans())?,
         ["lines"] => report::part(sections::lines())?,

@@ -25,6 +25,7 @@ pub(crate) fn everything() -> Result<bool> {
     let mut sections = Vec::new();
     for section in [
         || cost::measure(true),
+        cost::measure_points,
         sections::requests,
         sections::spans,
         sections::lines,

@@ -8,7 +8,7 @@ use axum::Router;
 use serde::{Deserialize, Serialize};
 
 use crate::request::{Caller, Layered, Requests};
-use crate::{lines, ours};
+use crate::{faults, lines, ours};
 
 /// One thing to measure. Each has a process of its own, since subscribers, tracers and propagators
 /// are global.
@@ -58,6 +58,8 @@ pub(crate) enum What {
     Line,
     /// A child of one span for each run.
     Span,
+    /// A fault point is passed.
+    Pass,
 }
 
 const fn variant(name: &'static str, title: &'static str, per_cent: u32, what: What) -> Variant {
@@ -98,6 +100,11 @@ variants! {
     FASTRACE_ONE = "fastrace-1", "fastrace-axum (no metrics), 1 %", 1, Request;
     LINE_OURS = "line-ours", "ours, sampled, and a line with its ids", 100, Line;
     LINE_FMT = "line-fmt", "bare axum and a line of fmt().json()", 0, Line;
+    THROUGH = "through", "a middleware", 0, Request;
+    THROUGH_POINT = "through-point", "a middleware with a fault point", 0, Request;
+    PASS_NONE = "pass-none", "nothing", 0, Pass;
+    PASS = "pass", "a fault point", 0, Pass;
+    PASS_COUNTED = "pass-counted", "a fault point, faults enabled", 0, Pass;
     SPAN_OURS = "span-ours", "ours, sampled", 100, Span;
     SPAN_OURS_OFF = "span-ours-0", "ours, not sampled", 0, Span;
     SPAN_TRACING = "span-tracing", "tracing-opentelemetry, sampled", 100, Span;
@@ -120,6 +127,11 @@ pub(crate) fn build(name: &str, sink: SocketAddr) -> Result<Box<dyn Subject>> {
         OURS_PARENT => (ours::layered(100, sink)?, Caller::Sampled),
         OURS_PARENT_OFF => (ours::layered(100, sink)?, Caller::Unsampled),
         LINE_OURS => (lines::ours(per_cent, sink)?, Caller::Untraced),
+        THROUGH => (faults::plain(), Caller::Untraced),
+        THROUGH_POINT => (faults::with_point(), Caller::Untraced),
+        PASS_NONE => return Ok(Box::new(faults::Passes::none()?)),
+        PASS => return Ok(Box::new(faults::Passes::of(false)?)),
+        PASS_COUNTED => return Ok(Box::new(faults::Passes::of(true)?)),
         SPAN_OURS | SPAN_OURS_OFF => return Ok(Box::new(ours::children(per_cent, sink)?)),
         peer => return build_peer(peer, sink),
     };

@@ -18,12 +18,12 @@ use crate::till::{AMOUNT, Bank, Clerk, brisk, counter, order};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_citywatch-payments");
 
-struct Instance {
-    process: Process,
-    clerk: Arc<Clerk>,
+pub(crate) struct Instance {
+    pub(crate) process: Process,
+    pub(crate) clerk: Arc<Clerk>,
 }
 
-async fn start(town: &Town, settings: &Value) -> Instance {
+pub(crate) async fn start(town: &Town, settings: &Value) -> Instance {
     let process = Process::start(town.command::<Payments>(PROGRAM, settings)).await;
     Instance {
         clerk: Arc::new(Clerk::at(town, &process.url)),

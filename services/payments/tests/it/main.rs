@@ -5,6 +5,7 @@ mod crashes;
 mod failing;
 mod interface;
 mod model;
+mod points;
 mod reconciling;
 mod refunding;
 mod replicas;

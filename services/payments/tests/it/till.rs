@@ -59,7 +59,8 @@ impl Bank {
     /// What the book says of a key.
     pub(crate) async fn book(&self, key: Uuid) -> Vec<Line> {
         let request = self.http.get(format!("{}/book", self.url));
-        let book = request.send().await.unwrap().text().await.unwrap();
+        let book = request.send().await.unwrap();
+        let book = book.error_for_status().unwrap().text().await.unwrap();
         let lines = book.lines().map(|line| {
             let line: Value = serde_json::from_str(line).unwrap();
             (line["reference"] == key.to_string()).then(|| Line {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::{SigEvent, SigevNotify, Signal, kill};
+use nix::sys::signal::{SigEvent, SigevNotify, Signal, raise};
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
-use nix::unistd::Pid;
 
 /// A resumption that came before the stop is repeated so long after.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -39,8 +38,10 @@ fn resumption(after: Duration) -> nix::Result<Timer> {
     Ok(timer)
 }
 
+/// Does to the whole process what the signal does, and to this thread before it goes on: a signal
+/// to the process may be taken by another thread, and a while later.
 fn signal(signal: Signal) {
-    if let Err(error) = kill(Pid::this(), signal) {
+    if let Err(error) = raise(signal) {
         tracing::error!(%error, %signal, "cannot signal this process");
     }
 }

@@ -2,6 +2,7 @@
 
 mod browsing;
 mod editing;
+mod faults;
 mod interface;
 mod prices;
 mod replicas;

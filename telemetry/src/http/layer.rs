@@ -5,10 +5,13 @@ use super::edge::{Edge, ServerRequest, Trust};
 use super::server::ServerSpan;
 use super::sizes::{Counted, content_length};
 use crate::Telemetry;
+use axum::BoxError;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::routing::Route;
+use bytes::Bytes;
 use http::{HeaderName, Method, Response, StatusCode};
-use http_body::Body;
+use http_body::Body as _;
 use pin_project_lite::pin_project;
 use std::any::TypeId;
 use std::net::SocketAddr;
@@ -94,9 +97,10 @@ pub struct ServerService<S> {
 impl<S, R> Service<Request> for ServerService<S>
 where
     S: Service<Request, Response = Response<R>> + 'static,
-    R: Body,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
 {
-    type Response = Response<TrackedBody<R>>;
+    type Response = Response<Body>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -172,9 +176,10 @@ pin_project! {
 impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
-    R: Body,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
 {
-    type Output = Result<Response<TrackedBody<R>>, E>;
+    type Output = Result<Response<Body>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -185,7 +190,7 @@ where
         let result = ready!(polled);
         let mut span = this.span.take();
         let mut response = match result {
-            Ok(response) => response,
+            Ok(response) => response.map(Body::new),
             Err(error) => {
                 if let Some(span) = &mut span {
                     span.set_error("service_error");
@@ -208,15 +213,22 @@ where
                     .insert(TRACERESPONSE, span.traceresponse());
             }
         }
+        let exact = response.body().size_hint().exact();
         let expected = if *this.head_only || has_no_body(status) {
             Some(0)
         } else {
-            let exact = response.body().size_hint().exact();
             exact.or_else(|| content_length(response.headers()))
         };
-        Poll::Ready(Ok(
-            response.map(|body| TrackedBody::new(body, span, expected))
-        ))
+        // In its place: an answer is large for what is done here.
+        let body = response.body_mut();
+        *body = Body::new(TrackedBody {
+            inner: std::mem::take(body),
+            span,
+            expected,
+            in_memory: exact.is_some(),
+            sent: 0,
+        });
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -30,8 +30,6 @@ mod sizes;
 mod traceresponse;
 mod url;
 
-#[cfg(feature = "axum")]
-pub use body::TrackedBody;
 pub use client::{ClientRequest, ClientSpan};
 pub use edge::{Edge, ServerRequest, Trust};
 #[cfg(feature = "axum")]

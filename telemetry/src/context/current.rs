@@ -145,14 +145,11 @@ fn detach_late() {
     drop(LATE.try_with(Cell::take));
 }
 
-/// In place: it is done twice for each poll.
-#[inline]
-fn swap(current: &mut Option<Current>) {
-    let swapped = CURRENT.try_with(|cell| std::mem::swap(&mut *cell.borrow_mut(), current));
-    if swapped.is_err() {
-        // A thread that is going away has no current context.
-        *current = None;
-    }
+/// Changes what is current. A thread that is going away has no current context.
+#[inline(always)]
+fn change<R>(change: impl FnOnce(&mut Option<Current>) -> R) -> Option<R> {
+    let changed = CURRENT.try_with(|cell| change(&mut cell.borrow_mut()));
+    changed.ok()
 }
 
 /// The current context. Its span may be one that the OpenTelemetry API attached.
@@ -262,30 +259,34 @@ impl Scoped {
     pub(crate) fn enter(&self) -> InPlace<'_> {
         let otel = self.otel.clone().or_else(|| self.current.to_otel());
         let otel = otel.map(opentelemetry::Context::attach);
-        let Current {
-            trace_id,
-            span_id,
-            flags,
-            core,
-            carried,
-        } = &self.current;
-        let (core, carried) = self
-            .lent
-            .take()
-            .unwrap_or_else(|| (Arc::clone(core), carried.clone()));
-        let mut in_place = InPlace {
-            scoped: self,
-            other: Some(Current {
+        // It is done for each poll, mostly with nothing there: then little is moved.
+        let previous = change(|cell| {
+            let Current {
+                trace_id,
+                span_id,
+                flags,
+                core,
+                carried,
+            } = &self.current;
+            let previous = cell.take();
+            let (core, carried) = self
+                .lent
+                .take()
+                .unwrap_or_else(|| (Arc::clone(core), carried.clone()));
+            *cell = Some(Current {
                 trace_id: *trace_id,
                 span_id: *span_id,
                 flags: *flags,
                 core,
                 carried,
-            }),
+            });
+            previous
+        });
+        InPlace {
+            scoped: self,
+            previous: previous.flatten(),
             _otel: otel,
-        };
-        swap(&mut in_place.other);
-        in_place
+        }
     }
 }
 
@@ -293,8 +294,7 @@ impl Scoped {
 #[derive(Debug)]
 pub(crate) struct InPlace<'a> {
     scoped: &'a Scoped,
-    /// The previous one.
-    other: Option<Current>,
+    previous: Option<Current>,
     // Not Send, as this is not.
     _otel: Option<opentelemetry::ContextGuard>,
 }
@@ -302,9 +302,12 @@ pub(crate) struct InPlace<'a> {
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
         detach_late();
-        swap(&mut self.other);
+        let found = change(|cell| match self.previous.take() {
+            None => cell.take(),
+            previous => std::mem::replace(cell, previous),
+        });
         // Something entered later and never left would be found instead.
-        if let Some(found) = self.other.take()
+        if let Some(found) = found.flatten()
             && found.span_id == self.scoped.current.span_id
         {
             self.scoped.lent.replace(Some((found.core, found.carried)));
@@ -321,11 +324,10 @@ pub(crate) struct Entered {
     _not_send: PhantomData<*const ()>,
 }
 
-pub(crate) fn enter(mut current: Option<Current>, otel: Option<opentelemetry::Context>) -> Entered {
+pub(crate) fn enter(current: Option<Current>, otel: Option<opentelemetry::Context>) -> Entered {
     let _otel = otel.map(opentelemetry::Context::attach);
-    swap(&mut current);
     Entered {
-        previous: current,
+        previous: change(|cell| std::mem::replace(cell, current)).flatten(),
         restores: true,
         _otel,
         _not_send: PhantomData,
@@ -344,7 +346,8 @@ impl Drop for Entered {
     fn drop(&mut self) {
         detach_late();
         if self.restores {
-            swap(&mut self.previous);
+            let left = change(|cell| std::mem::replace(cell, self.previous.take()));
+            drop(left);
         }
     }
 }

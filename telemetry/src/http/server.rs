@@ -24,24 +24,22 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct ServerSpan {
     /// Behind a pointer: futures and bodies that hold a span are moved often.
-    room: Option<Box<Room>>,
+    state: Option<Box<State>>,
 }
 
-/// Memory for a span under way, empty between two of them.
-type Room = Option<State>;
-
 thread_local! {
-    /// Rooms of spans that ended on this thread.
+    /// Those of spans that ended on this thread: memory for the next ones.
     #[expect(clippy::vec_box, reason = "the box is what is kept")]
-    static ROOMS: RefCell<Vec<Box<Room>>> = const { RefCell::new(Vec::new()) };
+    static ENDED: RefCell<Vec<Box<State>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Kept per thread; as many requests can be under way without an allocation.
-const MAX_ROOMS: usize = 64;
+const MAX_ENDED: usize = 64;
 
 #[derive(Debug)]
 struct State {
-    scoped: Scoped,
+    /// `None` once the span has ended.
+    scoped: Option<Scoped>,
     parent: Parent,
     start: Instant,
     form: Form,
@@ -70,6 +68,8 @@ pub struct Scope<'a> {
 }
 
 impl ServerSpan {
+    // Its arguments are large, and go where they stay.
+    #[inline(always)]
     pub(super) fn new(
         current: Current,
         parent: Parent,
@@ -79,38 +79,51 @@ impl ServerSpan {
     ) -> ServerSpan {
         current.core.metrics.server.begin(form.method, form.scheme);
         let otel = current.to_otel();
-        let room = ROOMS.try_with(|rooms| rooms.borrow_mut().pop());
-        let mut room = room.ok().flatten().unwrap_or_default();
-        // Written where it stays.
-        *room = Some(State {
-            scoped: Scoped::new(current, otel),
-            parent,
-            start: Instant::now(),
-            form,
-            attributes,
-            sizes,
-            status: 0,
-            error: None,
-        });
-        ServerSpan { room: Some(room) }
+        let scoped = Some(Scoped::new(current, otel));
+        let start = Instant::now();
+        let ended = ENDED.try_with(|ended| ended.borrow_mut().pop());
+        let Some(mut state) = ended.ok().flatten() else {
+            return ServerSpan {
+                state: Some(Box::new(State {
+                    scoped,
+                    parent,
+                    start,
+                    form,
+                    attributes,
+                    sizes,
+                    status: 0,
+                    error: None,
+                })),
+            };
+        };
+        // One by one: a state made elsewhere would be copied as a whole.
+        state.scoped = scoped;
+        state.parent = parent;
+        state.start = start;
+        state.form = form;
+        state.attributes = attributes;
+        state.sizes = sizes;
+        state.status = 0;
+        state.error = None;
+        ServerSpan { state: Some(state) }
     }
 
     fn state(&self) -> &State {
-        match self.room.as_deref() {
-            Some(Some(state)) => state,
-            _ => unreachable!("the room is emptied by drop only"),
+        match &self.state {
+            Some(state) => state,
+            None => unreachable!("only drop takes it"),
         }
     }
 
     fn state_mut(&mut self) -> &mut State {
-        match self.room.as_deref_mut() {
-            Some(Some(state)) => state,
-            _ => unreachable!("the room is emptied by drop only"),
+        match &mut self.state {
+            Some(state) => state,
+            None => unreachable!("only drop takes it"),
         }
     }
 
     fn current(&self) -> &Current {
-        self.state().scoped.current()
+        under_way(&self.state().scoped).current()
     }
 
     /// The span's ids.
@@ -124,7 +137,7 @@ impl ServerSpan {
     #[must_use]
     pub fn scope(&self) -> Scope<'_> {
         Scope {
-            _in_place: self.state().scoped.enter(),
+            _in_place: under_way(&self.state().scoped).enter(),
         }
     }
 
@@ -146,7 +159,8 @@ impl ServerSpan {
             attributes, scoped, ..
         } = self.state_mut();
         if let Some(out) = attributes {
-            out.set(scoped.current().core.limits(), key, &value.into());
+            let core = &under_way(scoped).current().core;
+            out.set(core.limits(), key, &value.into());
         }
     }
 
@@ -156,8 +170,8 @@ impl ServerSpan {
         let State {
             attributes, scoped, ..
         } = self.state_mut();
-        let core = &scoped.current().core;
         if let Some(out) = attributes {
+            let core = &under_way(scoped).current().core;
             core.http
                 .response_headers
                 .record(out, core.limits(), headers);
@@ -225,6 +239,14 @@ impl ServerSpan {
     }
 }
 
+/// The context of a span that has not ended.
+fn under_way(scoped: &Option<Scoped>) -> &Scoped {
+    match scoped {
+        Some(scoped) => scoped,
+        None => unreachable!("a span ends in its drop only"),
+    }
+}
+
 impl State {
     fn end(&mut self) {
         let end = Instant::now();
@@ -239,7 +261,7 @@ impl State {
             }
             _ => None,
         };
-        let current = self.scoped.current();
+        let current = under_way(&self.scoped).current();
         let core = &current.core;
         let Form {
             head,
@@ -300,17 +322,17 @@ impl State {
 
 impl Drop for ServerSpan {
     fn drop(&mut self) {
-        let Some(mut room) = self.room.take() else {
+        let Some(mut state) = self.state.take() else {
             return;
         };
-        if let Some(state) = &mut *room {
-            state.end();
-        }
-        *room = None;
-        let _ = ROOMS.try_with(|rooms| {
-            let mut rooms = rooms.borrow_mut();
-            if rooms.len() < MAX_ROOMS {
-                rooms.push(room);
+        state.end();
+        // What is kept is memory only.
+        state.scoped = None;
+        state.sizes = None;
+        let _ = ENDED.try_with(|ended| {
+            let mut ended = ended.borrow_mut();
+            if ended.len() < MAX_ENDED {
+                ended.push(state);
             }
         });
     }

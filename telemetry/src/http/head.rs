@@ -145,22 +145,32 @@ impl Heads {
             let known = recent.iter().find(|recent| {
                 recent.address == address && recent.heads == self.id && *recent.route == *route
             });
-            if let Some(known) = known {
-                return known.head;
+            match known {
+                Some(known) => known.head,
+                None => self.remember(&mut recent, route, metrics),
             }
-            let head = self.intern(route, metrics);
-            if recent.len() == MAX_RECENT {
-                recent.clear();
-            }
-            recent.push(Recent {
-                heads: self.id,
-                address,
-                route: route.into(),
-                head,
-            });
-            head
         });
         found.unwrap_or_else(|_| self.intern(route, metrics))
+    }
+
+    #[cold]
+    fn remember(
+        &self,
+        recent: &mut Vec<Recent>,
+        route: &str,
+        metrics: &HttpServerMetrics,
+    ) -> HeadId {
+        let head = self.intern(route, metrics);
+        if recent.len() == MAX_RECENT {
+            recent.clear();
+        }
+        recent.push(Recent {
+            heads: self.id,
+            address: route.as_ptr().addr(),
+            route: route.into(),
+            head,
+        });
+        head
     }
 
     pub(crate) fn get(&self, id: HeadId) -> &Head {

@@ -136,23 +136,27 @@ impl Instruments {
                     return false;
                 };
                 let at = locals.iter().position(|local| local.id == self.id);
-                let at = at.unwrap_or_else(|| {
-                    locals.retain(|local| local.shared.strong_count() > 0);
-                    locals.push(Local {
-                        id: self.id,
-                        shared: Arc::downgrade(self),
-                        durations: Recorders::default(),
-                        sizes: Default::default(),
-                        active: self.active.join(),
-                        places: NameCache::default(),
-                        errors: NameCache::default(),
-                    });
-                    locals.len() - 1
-                });
+                let at = at.unwrap_or_else(|| self.join(&mut locals));
                 own(&mut locals[at]);
                 true
             })
             .unwrap_or(false)
+    }
+
+    /// Where the thread's halves are, made now.
+    #[cold]
+    fn join(self: &Arc<Self>, locals: &mut Vec<Local>) -> usize {
+        locals.retain(|local| local.shared.strong_count() > 0);
+        locals.push(Local {
+            id: self.id,
+            shared: Arc::downgrade(self),
+            durations: Recorders::default(),
+            sizes: Default::default(),
+            active: self.active.join(),
+            places: NameCache::default(),
+            errors: NameCache::default(),
+        });
+        locals.len() - 1
     }
 
     fn error(&self, known: &mut NameCache, error_type: Option<&str>) -> u8 {

@@ -103,15 +103,22 @@ impl<B: Fixed> Recorders<B> {
         value: f64,
         span: Option<&Exemplar>,
     ) {
-        let place = key.place.index();
-        if self.by_place.len() <= place {
-            self.by_place.resize_with(place + 1, Vec::new);
+        let known = self.by_place.get(key.place.index());
+        let known = known.and_then(|known| known.iter().find(|(k, _)| *k == key));
+        match known {
+            Some((_, recorder)) => recorder.record(value, span),
+            None => self.record_first(instrument, key, value, span),
         }
-        let known = &mut self.by_place[place];
-        if let Some((_, recorder)) = known.iter().find(|(k, _)| *k == key) {
-            recorder.record(value, span);
-            return;
-        }
+    }
+
+    #[cold]
+    fn record_first(
+        &mut self,
+        instrument: &Instrument<B>,
+        key: Key,
+        value: f64,
+        span: Option<&Exemplar>,
+    ) {
         if let Some(overflow) = &self.overflow
             && !instrument.has(key)
         {
@@ -121,7 +128,11 @@ impl<B: Fixed> Recorders<B> {
         let (got, recorder) = instrument.join(key);
         recorder.record(value, span);
         if got == key {
-            known.push((key, recorder));
+            let place = key.place.index();
+            if self.by_place.len() <= place {
+                self.by_place.resize_with(place + 1, Vec::new);
+            }
+            self.by_place[place].push((key, recorder));
         } else {
             // Keys without a room of their own are not remembered: there is no end to them.
             self.overflow = Some(recorder);

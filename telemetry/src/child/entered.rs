@@ -1,6 +1,6 @@
 //! Spans entered on this thread, and what was current before each.
 
-use crate::context::current::Entered;
+use crate::context::entered::Entered;
 use std::cell::RefCell;
 use tracing::span::Id;
 
@@ -11,13 +11,16 @@ thread_local! {
     static ENTERED: RefCell<Vec<(Key, Entered)>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) fn push(layer: usize, id: &Id, entered: Entered) {
-    let mut entered = Some(entered);
-    let _ = ENTERED.try_with(|stack| {
-        if let Some(entered) = entered.take() {
-            stack.borrow_mut().push(((layer, id.clone()), entered));
-        }
+/// False if there is nothing to enter. What `enter` makes is large, so it is made where it goes.
+pub(super) fn push(layer: usize, id: &Id, enter: impl FnOnce() -> Option<Entered>) -> bool {
+    let pushed = ENTERED.try_with(|stack| {
+        let mut stack = stack.borrow_mut();
+        let entered = enter();
+        entered
+            .map(|entered| stack.push(((layer, id.clone()), entered)))
+            .is_some()
     });
+    pushed.unwrap_or(false)
 }
 
 pub(super) fn pop(layer: usize, id: &Id) {
@@ -26,6 +29,9 @@ pub(super) fn pop(layer: usize, id: &Id) {
         let index = stack
             .iter()
             .rposition(|((of, entered), _)| (*of, entered) == (layer, id))?;
+        if index + 1 == stack.len() {
+            return stack.pop().map(|(_, left)| left);
+        }
         let (_, mut left) = stack.remove(index);
         // Left out of order: the next one restores what was current before this one.
         if let Some((_, next)) = stack.get_mut(index) {

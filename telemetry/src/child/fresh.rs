@@ -1,7 +1,8 @@
 //! The span that this thread has made last: most are entered at once, and need not be looked up in
 //! the subscriber's table for that.
 
-use crate::context::current::{self, Current};
+use crate::context::current::Current;
+use crate::context::entered::{self, Entered};
 use crate::context::{SpanId, TraceFlags, TraceId};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -37,19 +38,11 @@ pub(super) fn remember(layer: usize, id: &Id, current: &Current) {
     let _ = FRESH.try_with(|cell| cell.set(fresh));
 }
 
-/// The span's context, if it is the last one made here and its service the current one.
-pub(super) fn recall(layer: usize, id: &Id) -> Option<Current> {
+/// Makes the span current, if it is the last one made here and within the current service.
+pub(super) fn enter(layer: usize, id: &Id) -> Option<Entered> {
     let fresh = FRESH.try_with(Cell::get).ok()??;
     if (fresh.layer, fresh.id) != (layer, id.into_u64()) {
         return None;
     }
-    current::with_current(|current| {
-        (Arc::as_ptr(&current.core).addr() == fresh.core).then(|| Current {
-            trace_id: fresh.trace_id,
-            span_id: fresh.span_id,
-            flags: fresh.flags,
-            core: Arc::clone(&current.core),
-            carried: None,
-        })
-    })?
+    entered::enter_within(fresh.core, (fresh.trace_id, fresh.span_id, fresh.flags))
 }

@@ -9,6 +9,7 @@ use super::root::{self, Root};
 use crate::clock;
 use crate::context::SpanId;
 use crate::context::current::{self, Current};
+use crate::context::entered::enter;
 use crate::settings::Limits;
 use crate::span::attributes::Attributes as Encoded;
 use crate::span::encode::{self, Parent};
@@ -174,12 +175,14 @@ where
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        let known = fresh::recall(self.number, id);
-        let Some(current) = known.or_else(|| of(&context.span(id)?)) else {
+        if entered::push(self.number, id, || fresh::enter(self.number, id)) {
+            return;
+        }
+        let Some(current) = context.span(id).and_then(|span| of(&span)) else {
             return;
         };
         let otel = current.to_otel_child();
-        entered::push(self.number, id, current::enter(Some(current), otel));
+        entered::push(self.number, id, || Some(enter(Some(current), otel)));
     }
 
     fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
@@ -190,16 +193,19 @@ where
         let Some(span) = context.span(&id) else {
             return;
         };
-        let child = span.extensions_mut().remove::<Child>();
-        if let Some(child) = child {
+        let mut extensions = span.extensions_mut();
+        if let Some(child) = extensions.get_mut::<Child>() {
             child.end(span.metadata().name());
         }
     }
 }
 
 impl Child {
-    fn end(self, name: &str) {
-        let Some(fields) = self.fields else { return };
+    /// Ends it where it is: it goes with its place in the registry.
+    fn end(&mut self, name: &str) {
+        let Some(fields) = self.fields.take() else {
+            return;
+        };
         let end = Instant::now();
         let duration = end.saturating_duration_since(self.start);
         let parent = Parent {

@@ -5,6 +5,7 @@
 //! is attached along with it whenever it changes: code that uses that API nests under our spans,
 //! and what such code attaches deeper is found here. Others do not pay for it.
 
+use super::entered;
 use super::{
     Baggage, CarrierMut, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
 };
@@ -13,7 +14,6 @@ use crate::sampling::Subject;
 use opentelemetry::trace::TraceContextExt;
 use pin_project_lite::pin_project;
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -66,6 +66,17 @@ impl Current {
             core,
             carried: Carried::new(span.tracestate, Baggage::EMPTY),
         }
+    }
+
+    /// Of the service at this address.
+    pub(super) fn is_of(&self, core: usize) -> bool {
+        Arc::as_ptr(&self.core).addr() == core
+    }
+
+    pub(super) fn replace_ids(&mut self, ids: Ids) -> Ids {
+        let before = (self.trace_id, self.span_id, self.flags);
+        (self.trace_id, self.span_id, self.flags) = ids;
+        before
     }
 
     pub(crate) fn carries_baggage(&self) -> bool {
@@ -141,13 +152,13 @@ pub(crate) fn attach_late() {
     let _ = LATE.try_with(|late| late.set(guard));
 }
 
-fn detach_late() {
+pub(super) fn detach_late() {
     drop(LATE.try_with(Cell::take));
 }
 
 /// Changes what is current. A thread that is going away has no current context.
 #[inline(always)]
-fn change<R>(change: impl FnOnce(&mut Option<Current>) -> R) -> Option<R> {
+pub(super) fn change<R>(change: impl FnOnce(&mut Option<Current>) -> R) -> Option<R> {
     let changed = CURRENT.try_with(|cell| change(&mut cell.borrow_mut()));
     changed.ok()
 }
@@ -315,43 +326,6 @@ impl Drop for InPlace<'_> {
     }
 }
 
-/// Puts the previous context back when dropped.
-#[derive(Debug)]
-pub(crate) struct Entered {
-    previous: Option<Current>,
-    restores: bool,
-    _otel: Option<opentelemetry::ContextGuard>,
-    _not_send: PhantomData<*const ()>,
-}
-
-pub(crate) fn enter(current: Option<Current>, otel: Option<opentelemetry::Context>) -> Entered {
-    let _otel = otel.map(opentelemetry::Context::attach);
-    Entered {
-        previous: change(|cell| std::mem::replace(cell, current)).flatten(),
-        restores: true,
-        _otel,
-        _not_send: PhantomData,
-    }
-}
-
-impl Entered {
-    /// Leaves out of order: `next` was entered later and will restore what this would have.
-    pub(crate) fn hand_over(&mut self, next: &mut Entered) {
-        next.previous = self.previous.take();
-        self.restores = false;
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        detach_late();
-        if self.restores {
-            let left = change(|cell| std::mem::replace(cell, self.previous.take()));
-            drop(left);
-        }
-    }
-}
-
 /// The current span, if there is one.
 #[must_use]
 pub fn current() -> Option<SpanContext> {
@@ -449,7 +423,7 @@ impl<F: Future> Future for InCurrent<F> {
                 this.future.poll(cx)
             }
             Scope::Otel(otel) => {
-                let _entered = enter(None, Some(otel.clone()));
+                let _entered = entered::enter(None, Some(otel.clone()));
                 this.future.poll(cx)
             }
         }

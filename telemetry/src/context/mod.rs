@@ -9,6 +9,7 @@
 mod baggage;
 mod carrier;
 pub(crate) mod current;
+pub(crate) mod entered;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -6,6 +6,7 @@ use super::encode::{self, Kind, Parent};
 use super::value::AttributeValue;
 use crate::clock;
 use crate::context::current::{self, Carried, Current};
+use crate::context::entered;
 use crate::context::{self, Baggage, InCurrent, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::core::Core;
 use crate::metrics::Exemplar;
@@ -336,7 +337,7 @@ impl Span {
     pub fn enter(&self) -> Scope<'_> {
         let otel = self.current.to_otel_child();
         Scope {
-            _entered: current::enter(Some(self.current.clone()), otel),
+            _entered: entered::enter(Some(self.current.clone()), otel),
             _span: self,
         }
     }
@@ -406,6 +407,6 @@ impl Drop for Span {
 /// ```
 #[derive(Debug)]
 pub struct Scope<'a> {
-    _entered: current::Entered,
+    _entered: entered::Entered,
     _span: &'a Span,
 }

@@ -123,18 +123,29 @@ async fn a_span_of_a_spawned_task_belongs_to_where_it_was_made() {
 async fn spans_may_be_left_out_of_order() {
     let (telemetry, collector) = subscribed("work");
     call(&telemetry, || async {
-        let before = context::current().unwrap().span_id;
-        let (one, two) = (tracing::info_span!("one"), tracing::info_span!("two"));
-        let first = one.enter();
-        let second = two.enter();
-        let deep = context::current().unwrap().span_id;
-        drop(first);
-        assert_eq!(context::current().unwrap().span_id, deep);
-        drop(second);
-        assert_eq!(context::current().unwrap().span_id, before);
+        // The span made last is entered in another way than those made before.
+        let span = || tracing::info_span!("span");
+        let (one, two) = (span(), span());
+        leave_out_of_order(&one, || two);
+        let (two, one) = (span(), span());
+        leave_out_of_order(&one, || two);
+        leave_out_of_order(&span(), span);
     })
     .await;
     let _ = Tree::one(collector.spans().await);
+}
+
+fn leave_out_of_order(one: &tracing::Span, two: impl FnOnce() -> tracing::Span) {
+    let current = || context::current().unwrap().span_id;
+    let before = current();
+    let first = one.enter();
+    let two = two();
+    let second = two.enter();
+    let deep = current();
+    drop(first);
+    assert_eq!(current(), deep);
+    drop(second);
+    assert_eq!(current(), before);
 }
 
 #[tokio::test]

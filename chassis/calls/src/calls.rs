@@ -5,7 +5,7 @@ use std::time::Duration;
 use discovery::{Discovery, Endpoints};
 use faults::Faults;
 use identity::ServiceSigner;
-use reqwest_middleware::ClientWithMiddleware;
+use reqwest_middleware::ClientBuilder;
 use telemetry::Telemetry;
 
 use crate::call::Client;
@@ -46,12 +46,12 @@ pub struct Setup {
 
 /// The calls that a service makes to others. Cheap to clone.
 #[derive(Clone)]
-pub struct Calls(Arc<Inner>);
+pub struct Calls(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     caller: &'static str,
     telemetry: Telemetry,
-    discovery: Discovery,
+    pub(crate) discovery: Discovery,
     signer: Option<Arc<ServiceSigner>>,
     faults: Faults,
     policies: Policies,
@@ -108,7 +108,7 @@ impl Calls {
         Client {
             edge,
             base_url: format!("http://{}", edge.callee).into(),
-            chain: self.0.chain(edge, Some(endpoints)),
+            chain: self.0.chain(edge, Some(endpoints)).build(),
             signer: self.0.signer.clone(),
         }
     }
@@ -120,20 +120,21 @@ impl Calls {
         Client {
             edge,
             base_url: base_url.trim_end_matches('/').into(),
-            chain: self.0.chain(edge, None),
+            chain: self.0.chain(edge, None).build(),
             signer: None,
         }
     }
 }
 
 impl Inner {
-    fn chain(&self, edge: &'static Edge, endpoints: Option<Endpoints>) -> ClientWithMiddleware {
+    /// All links but the transport.
+    pub(crate) fn chain(&self, edge: &'static Edge, endpoints: Option<Endpoints>) -> ClientBuilder {
         debug_assert_eq!(edge.caller, self.caller, "the edge is another service's");
         let about = "a call to another service, as it is sent";
         let point = self.faults.point(edge.fault_point, about);
         let tells = endpoints.is_some();
         let callee = self.callee(edge.callee, endpoints);
-        reqwest_middleware::ClientBuilder::new(self.http.clone())
+        ClientBuilder::new(self.http.clone())
             .with(Retry {
                 callee: Arc::clone(&callee),
                 allowed: edge.retry,
@@ -147,7 +148,6 @@ impl Inner {
             .with(Timeout { tells })
             .with(self.telemetry.client_middleware())
             .with(Fault { point })
-            .build()
     }
 
     /// Edges to one callee share what is known of it.

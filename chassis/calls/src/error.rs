@@ -129,13 +129,15 @@ pub(crate) fn kind_of(error: &reqwest_middleware::Error) -> CallErrorKind {
         }
         reqwest_middleware::Error::Reqwest(error) => error,
     };
-    let mut io = None;
+    let (mut io, mut nonsense) = (None, false);
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        io = io.or_else(|| {
-            let cause = cause.downcast_ref::<std::io::Error>();
-            cause.map(std::io::Error::kind)
-        });
+        if let Some(cause) = cause.downcast_ref::<std::io::Error>() {
+            io = Some(cause.kind());
+        }
+        if let Some(cause) = cause.downcast_ref::<hyper::Error>() {
+            nonsense |= cause.is_parse();
+        }
         source = cause.source();
     }
     if error.is_connect() {
@@ -147,7 +149,7 @@ pub(crate) fn kind_of(error: &reqwest_middleware::Error) -> CallErrorKind {
         CallErrorKind::Request
     } else if error.is_timeout() {
         CallErrorKind::Timeout
-    } else if error.is_decode() {
+    } else if nonsense {
         CallErrorKind::Answer
     } else {
         CallErrorKind::Reset

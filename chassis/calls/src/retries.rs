@@ -95,3 +95,89 @@ fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16) -> Outcome {
+        Outcome::Answered {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn what_may_go_better_is_made_again_and_nothing_else() {
+        use CallErrorKind as K;
+        let all = [
+            (answered(200), false),
+            (answered(201), false),
+            (answered(304), false),
+            (answered(402), false),
+            (answered(404), false),
+            (answered(409), false),
+            (answered(429), true),
+            (answered(500), true),
+            (answered(502), true),
+            (answered(503), true),
+            (answered(504), true),
+            (Outcome::Failed(K::Refused), true),
+            (Outcome::Failed(K::Connect), true),
+            (Outcome::Failed(K::Reset), true),
+            (Outcome::Failed(K::Timeout), true),
+            (Outcome::Failed(K::NoInstance), false),
+            (Outcome::Failed(K::CircuitOpen), false),
+            (Outcome::Failed(K::RetryBudget), false),
+            (Outcome::Failed(K::Deadline), false),
+            (Outcome::Failed(K::Answer), false),
+            (Outcome::Failed(K::Request), false),
+        ];
+        for (outcome, wanted) in all {
+            assert_eq!(again(Retry::Idempotent, outcome, 0), wanted, "{outcome:?}");
+            assert_eq!(again(Retry::Idempotent, outcome, 1), wanted, "{outcome:?}");
+            assert!(
+                !again(Retry::Idempotent, outcome, 2),
+                "three attempts are all"
+            );
+            assert!(!again(Retry::None, outcome, 0), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_backoff_is_anything_up_to_a_limit_that_doubles() {
+        for (number, most) in [(0, 25), (1, 50), (2, 100), (200, 6400)] {
+            let most = Duration::from_millis(most);
+            assert_eq!(backoff(number, 0), Duration::ZERO);
+            let half = backoff(number, 1 << 63);
+            assert_eq!(half, most / 2);
+            let longest = backoff(number, u64::MAX);
+            assert!(longest < most && longest > most - Duration::from_micros(1));
+        }
+    }
+
+    #[test]
+    fn a_pause_is_wanted_in_seconds() {
+        for (text, wanted) in [
+            (Some("2"), 2),
+            (Some(" 7 "), 7),
+            (Some("Wed, 21 Oct 2026 07:28:00 GMT"), 0),
+            (Some("-1"), 0),
+            (Some(""), 0),
+            (None, 0),
+        ] {
+            let mut answer = http::Response::new(Vec::new());
+            if let Some(text) = text {
+                answer
+                    .headers_mut()
+                    .insert(RETRY_AFTER, text.parse().unwrap());
+            }
+            let outcome = Outcome::of(&Ok(answer.into()));
+            assert_eq!(
+                outcome.wanted_pause(),
+                Duration::from_secs(wanted),
+                "{text:?}"
+            );
+        }
+    }
+}

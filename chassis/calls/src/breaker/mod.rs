@@ -155,8 +155,12 @@ impl Breaker {
                     Verdict::Success => false,
                     Verdict::Failure => true,
                 };
-                *failures_in_row = if failed { *failures_in_row + 1 } else { 0 };
                 window.record(failed, now);
+                if !failed {
+                    *failures_in_row = 0;
+                    return None;
+                }
+                *failures_in_row += 1;
                 let trip = rules.judge(*failures_in_row, window.totals(now))?;
                 Some(self.open(trip, now))
             }

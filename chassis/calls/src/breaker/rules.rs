@@ -14,13 +14,14 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether the failure that was just counted opens it.
     pub(super) fn judge(&self, failures_in_row: u32, totals: Totals) -> Option<Trip> {
         if self.consecutive_failures > 0 && failures_in_row >= self.consecutive_failures {
             return Some(Trip::ConsecutiveFailures);
         }
         let Totals { calls, failures } = totals;
         let share = u64::from(failures) * 100 >= u64::from(calls) * u64::from(self.failure_percent);
-        let ratio = self.failure_percent > 0 && calls >= MINIMUM_VOLUME && failures > 0 && share;
+        let ratio = self.failure_percent > 0 && calls >= MINIMUM_VOLUME && share;
         ratio.then_some(Trip::FailureRatio)
     }
 }

@@ -6,6 +6,8 @@
 mod fault;
 mod guard;
 mod retry;
+#[cfg(test)]
+mod tests;
 mod timeout;
 
 use std::net::SocketAddr;

@@ -130,8 +130,9 @@ impl Inner {
     /// All links but the transport.
     pub(crate) fn chain(&self, edge: &'static Edge, endpoints: Option<Endpoints>) -> ClientBuilder {
         debug_assert_eq!(edge.caller, self.caller, "the edge is another service's");
-        let about = "a call to another service, as it is sent";
-        let point = self.faults.point(edge.fault_point, about);
+        let name = format!("call.{}", edge.callee);
+        let about = "an attempt of a call that nothing has refused; nothing is sent";
+        let point = self.faults.point(name, about);
         let tells = endpoints.is_some();
         let callee = self.callee(edge.callee, endpoints);
         ClientBuilder::new(self.http.clone())

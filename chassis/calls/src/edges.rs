@@ -40,8 +40,6 @@ pub struct Edge {
     pub retry: Retry,
     /// What the caller does when it fails, for people.
     pub fallback: &'static str,
-    /// Name of the fault point on the way out: `call.` and the callee.
-    pub fault_point: &'static str,
 }
 
 /// What is in a member's cart.
@@ -52,7 +50,6 @@ pub const ORDERS_CART: Edge = Edge {
     deadline: Duration::from_millis(500),
     retry: Retry::Idempotent,
     fallback: "503, nothing started",
-    fault_point: "call.cart",
 };
 
 /// A cart is emptied when it was ordered; only that version of it, so that twice is once.
@@ -70,7 +67,6 @@ pub const ORDERS_CATALOG: Edge = Edge {
     deadline: Duration::from_millis(500),
     retry: Retry::Idempotent,
     fallback: "503, nothing started",
-    fault_point: "call.catalog",
 };
 
 /// Stock is reserved, confirmed or released, by the order's id.
@@ -81,7 +77,6 @@ pub const ORDERS_INVENTORY: Edge = Edge {
     deadline: Duration::from_secs(1),
     retry: Retry::Idempotent,
     fallback: "the saga waits and resumes, then compensates",
-    fault_point: "call.inventory",
 };
 
 /// An order is charged or refunded, by the order's id.
@@ -92,7 +87,6 @@ pub const ORDERS_PAYMENTS: Edge = Edge {
     deadline: Duration::from_secs(2),
     retry: Retry::Idempotent,
     fallback: "202 pending, the saga resumes",
-    fault_point: "call.payments",
 };
 
 /// The bank, which does not know a charge that it is sent twice.
@@ -103,7 +97,6 @@ pub const PAYMENTS_ACQUIRER: Edge = Edge {
     deadline: Duration::from_millis(1500),
     retry: Retry::None,
     fallback: "pending; asked by reference, then resumed",
-    fault_point: "call.acquirer",
 };
 
 #[cfg(test)]
@@ -135,7 +128,6 @@ mod tests {
             });
             let line = line.unwrap_or_else(|| panic!("no line for {edge:?}"));
             assert_eq!(line.contains("| none"), edge.retry == Retry::None, "{line}");
-            assert_eq!(edge.fault_point, format!("call.{}", edge.callee));
         }
     }
 }

@@ -29,7 +29,6 @@ static EDGE: Edge = Edge {
     deadline: Duration::from_secs(1),
     retry: Retry::Idempotent,
     fallback: "the saga waits",
-    fault_point: "call.inventory",
 };
 static ONCE: Edge = Edge {
     retry: Retry::None,

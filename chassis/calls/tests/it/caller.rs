@@ -18,7 +18,6 @@ pub(crate) static AGAIN: Edge = Edge {
     deadline: Duration::from_secs(2),
     retry: Retry::Idempotent,
     fallback: "the saga waits",
-    fault_point: "call.inventory",
 };
 pub(crate) static ONCE: Edge = Edge {
     retry: Retry::None,
@@ -37,6 +36,7 @@ pub(crate) const UNLIMITED: Policy = Policy {
 pub(crate) struct Caller {
     pub(crate) calls: Calls,
     collector: Collector,
+    pub(crate) faults: Faults,
     /// Believes what tokens for the callee say.
     pub(crate) verifier: Verifier,
 }
@@ -60,12 +60,13 @@ impl Caller {
         let keys = KeySet::new();
         let jwks = serde_json::json!({ "keys": [key.public_jwk().for_service("orders")] });
         keys.replace(serde_json::from_value(jwks).unwrap());
+        let faults = Faults::new(true, telemetry.registry()).unwrap();
         let calls = Calls::new(Setup {
             caller: "orders",
             telemetry,
             discovery: Discovery::fixed(BTreeMap::from([("inventory".to_owned(), list)])),
             signer: Some(Arc::new(ServiceSigner::new("orders", key))),
-            faults: Faults::default(),
+            faults: faults.clone(),
             policy: Box::new(move || policy),
             seed: 7,
         })
@@ -73,6 +74,7 @@ impl Caller {
         Self {
             calls,
             collector,
+            faults,
             verifier: Verifier::services(keys, "inventory"),
         }
     }

@@ -3,6 +3,7 @@
 
 mod amplification;
 mod caller;
+mod injected;
 mod outside;
 mod peer;
 mod sockets;

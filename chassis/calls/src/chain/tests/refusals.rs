@@ -150,7 +150,6 @@ async fn a_service_that_nobody_runs_is_refused_at_once() {
 async fn edges_to_one_callee_share_its_breakers_and_others_do_not() {
     static OTHER: Edge = Edge {
         callee: "cart",
-        fault_point: "call.cart",
         ..EDGE
     };
     let bench = Bench::new(&EDGE, 1, NO_RETRIES);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tracing::Instrument;
 use utoipa::OpenApi;
 
-use crate::gate::Gate;
+use crate::{gate::Gate, relay};
 
 app::settings! {
     /// What a test can tell it.
@@ -76,6 +76,9 @@ impl Service for Example {
             .route("/detached-panic", post(detached_panic))
             .route("/items", get(list).post(add))
             .route("/items/{id}", get(item))
+            .route("/budgets", get(relay::budgets))
+            .route("/relay/{pause_ms}", get(relay::relay))
+            .layer(axum::Extension(city.calls))
             .route("/member", get(async |Member(who)| who.sub.clone()))
             .route("/admin", get(async |Admin(who)| who.sub.clone()))
             .route("/service", get(async |ServiceCaller(who)| who.iss.clone()))

@@ -10,6 +10,7 @@ mod faults;
 mod gate;
 mod problems;
 mod registry;
+mod relay;
 mod start;
 mod steering;
 mod traces;

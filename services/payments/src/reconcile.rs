@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::with_causes;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bank::Silence;
@@ -40,7 +41,7 @@ pub(crate) async fn run(desk: Arc<Desk>, stopping: CancellationToken) {
 }
 
 /// Checks some of those that are due; false if none is.
-async fn check_due(desk: &Desk) -> Result<bool, Failure> {
+async fn check_due(desk: &Arc<Desk>) -> Result<bool, Failure> {
     let lease = desk.lease();
     if !desk.store.has_checks(lease.now).await? {
         return Ok(false);
@@ -49,18 +50,30 @@ async fn check_due(desk: &Desk) -> Result<bool, Failure> {
         .store
         .claim_checks(lease.now, lease.until, AT_ONCE)
         .await?;
-    let mut checked = Vec::with_capacity(due.len());
-    for charge in &due {
-        let times = desk.times();
-        let next = match check(desk, charge).await {
-            Ok(()) => charge.next_check(times),
-            Err(_) => Some(times.now.plus(pause(charge.checks.max(4)))),
-        };
-        checked.push(Checked {
-            key: charge.key,
-            claimed: lease.until,
-            next,
+    // All at once: a bank that is slow must not let them pile up.
+    let mut checks = JoinSet::new();
+    for charge in due {
+        let desk = Arc::clone(desk);
+        checks.spawn(async move {
+            let outcome = check(&desk, &charge).await;
+            let times = desk.times();
+            let next = match outcome {
+                Ok(()) => charge.next_check(times),
+                Err(_) => Some(times.now.plus(pause(charge.checks.max(4)))),
+            };
+            (charge.key, next)
         });
+    }
+    let mut checked = Vec::new();
+    while let Some(outcome) = checks.join_next().await {
+        // One that panicked is due again when its claim is over.
+        if let Ok((key, next)) = outcome {
+            checked.push(Checked {
+                key,
+                claimed: lease.until,
+                next,
+            });
+        }
     }
     desk.store
         .checked(&checked, &desk.points.reconcile_commit)

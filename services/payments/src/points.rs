@@ -25,7 +25,7 @@ pub(crate) struct Points {
     pub(crate) refund_send: Around,
     /// What the bank said to a refund.
     pub(crate) refunded_commit: Around,
-    /// That the bank was asked whether it agrees.
+    /// That the bank is asked whether it agrees, and that it was.
     pub(crate) reconcile_commit: Around,
 }
 

@@ -48,7 +48,12 @@ async fn check_due(desk: &Arc<Desk>) -> Result<bool, Failure> {
     }
     let due = desk
         .store
-        .claim_checks(lease.now, lease.until, AT_ONCE)
+        .claim_checks(
+            lease.now,
+            lease.until,
+            AT_ONCE,
+            &desk.points.reconcile_commit,
+        )
         .await?;
     // All at once: a bank that is slow must not let them pile up.
     let mut checks = JoinSet::new();

@@ -136,7 +136,9 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
         limit: i64,
+        around: &Around,
     ) -> Result<Vec<Charge>, Failure> {
+        let mut tx = self.sql.begin_write().await?;
         let claim = sqlx::query(
             "UPDATE charges SET check_at = $1 WHERE key IN (SELECT key FROM charges \
              WHERE check_at <= $2 AND due_at IS NULL ORDER BY check_at LIMIT $3) RETURNING *",
@@ -144,8 +146,9 @@ impl Store {
         .bind(until.micros())
         .bind(now.micros())
         .bind(limit)
-        .fetch_all(self.sql.pool());
+        .fetch_all(&mut *tx);
         let rows = self.sql.run("UPDATE", "charges", claim).await?;
+        self.commit(tx, around).await?;
         rows.iter().map(charge).collect()
     }
 

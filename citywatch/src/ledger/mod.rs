@@ -78,6 +78,8 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
 async fn computed(arguments: &Arguments) -> Result<ExitCode> {
     let data = arguments.data.dir()?;
     let journals = match arguments.journal.as_slice() {
+        // Where only people have ordered so far, nobody has kept one.
+        [] if arguments.strangers && !data.order_journal().exists() => Vec::new(),
         [] => vec![data.order_journal()],
         named => named.to_vec(),
     };

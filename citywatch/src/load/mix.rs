@@ -24,21 +24,31 @@ pub(crate) enum Kind {
     Refresh,
 }
 
-/// Parts of a thousand. Log-ins and sign-ups are few, as they are in a shop: each costs the users
-/// service a hashed password. Somebody who cannot order yet fills the cart instead, so that about
-/// one visitor in thirty buys.
-const MIX: [(Kind, u32); 11] = [
-    (Kind::Browse, 260),
-    (Kind::Search, 260),
-    (Kind::Product, 210),
-    (Kind::Me, 40),
-    (Kind::Fill, 70),
-    (Kind::Order, 55),
-    (Kind::Repeat, 5),
-    (Kind::Look, 30),
-    (Kind::LogIn, 30),
-    (Kind::SignUp, 20),
-    (Kind::Refresh, 20),
+/// Whom to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mix {
+    /// As a shop sees them: most look around, about one in thirty buys
+    #[default]
+    Shop,
+    /// Buyers alone: for drills that need many orders under way
+    Buy,
+}
+
+/// Parts of a thousand: of a shop's visitors, and of buyers. Log-ins and sign-ups are few, as they
+/// are in a shop: each costs the users service a hashed password. Somebody who cannot order yet
+/// fills the cart instead.
+const MIX: [(Kind, [u32; 2]); 11] = [
+    (Kind::Browse, [260, 20]),
+    (Kind::Search, [260, 0]),
+    (Kind::Product, [210, 0]),
+    (Kind::Me, [40, 0]),
+    (Kind::Fill, [70, 330]),
+    (Kind::Order, [55, 500]),
+    (Kind::Repeat, [5, 30]),
+    (Kind::Look, [30, 60]),
+    (Kind::LogIn, [30, 30]),
+    (Kind::SignUp, [20, 30]),
+    (Kind::Refresh, [20, 0]),
 ];
 
 impl Kind {
@@ -52,14 +62,18 @@ impl Kind {
         all
     };
 
-    pub(crate) fn draw(random: &mut impl rand::Rng) -> Self {
-        let total: u32 = MIX.iter().map(|(_, parts)| parts).sum();
+    pub(crate) fn draw(mix: Mix, random: &mut impl rand::Rng) -> Self {
+        let column = match mix {
+            Mix::Shop => 0,
+            Mix::Buy => 1,
+        };
+        let total: u32 = MIX.iter().map(|(_, parts)| parts[column]).sum();
         let mut at = random.random_range(0..total);
         for (kind, parts) in MIX {
-            if at < parts {
+            if at < parts[column] {
                 return kind;
             }
-            at -= parts;
+            at -= parts[column];
         }
         Self::Browse
     }
@@ -120,7 +134,8 @@ mod tests {
         let draws = 100_000;
         let mut searches = 0;
         for _ in 0..draws {
-            searches += u32::from(Kind::draw(&mut random) == Kind::Search);
+            searches += u32::from(Kind::draw(Mix::Shop, &mut random) == Kind::Search);
+            assert_ne!(Kind::draw(Mix::Buy, &mut random), Kind::Search);
         }
         assert!((25_000..27_000).contains(&searches), "{searches}");
     }

@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use mix::Mix;
 pub(crate) use schedule::{parse_duration, parse_rate};
 pub(crate) use tally::Report;
 
@@ -56,6 +57,9 @@ pub(crate) struct Arguments {
     /// Most requests in flight at once; one more counts as an error
     #[arg(long, default_value_t = IN_FLIGHT)]
     in_flight: usize,
+    /// Whom to send
+    #[arg(long, value_enum, default_value_t)]
+    mix: Mix,
     /// Where orders are written down for `citywatch ledger` [default: in the data folder]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
@@ -75,6 +79,7 @@ pub(crate) const IN_FLIGHT: usize = 512;
 pub(crate) struct Load {
     pub(crate) base: Url,
     pub(crate) per_second: f64,
+    pub(crate) mix: Mix,
     pub(crate) seed: u64,
     /// None: until stopped.
     pub(crate) duration: Option<Duration>,
@@ -100,6 +105,7 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
     let load = Load {
         base: parse_base(&url)?,
         per_second: arguments.rate,
+        mix: arguments.mix,
         seed: arguments.seed.unwrap_or_else(rand::random),
         duration: Some(arguments.duration),
         in_flight: arguments.in_flight,
@@ -172,7 +178,7 @@ pub(crate) async fn run(
     let start = Instant::now();
     let (stop_pacing, pacing_stopped) = std::sync::mpsc::channel();
     let (sender, mut arrivals) = mpsc::channel(1024);
-    let schedule = Schedule::new(load.seed, load.per_second, load.duration);
+    let schedule = Schedule::new(load.seed, load.mix, load.per_second, load.duration);
     let pacer = std::thread::Builder::new()
         .name("pacer".to_owned())
         .spawn(move || pace(schedule, start, &pacing_stopped, &sender))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::sync::mpsc;
 
-use super::mix::Kind;
+use super::mix::{Kind, Mix};
 
 /// A request to come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,15 +22,17 @@ pub(crate) struct Arrival {
 /// Arrivals of a Poisson process: shoppers do not wait for each other.
 pub(crate) struct Schedule {
     random: StdRng,
+    mix: Mix,
     mean_gap: f64,
     due: f64,
     until: Option<Duration>,
 }
 
 impl Schedule {
-    pub(crate) fn new(seed: u64, per_second: f64, until: Option<Duration>) -> Self {
+    pub(crate) fn new(seed: u64, mix: Mix, per_second: f64, until: Option<Duration>) -> Self {
         Self {
             random: StdRng::seed_from_u64(seed),
+            mix,
             mean_gap: 1.0 / per_second,
             due: 0.0,
             until,
@@ -50,7 +52,7 @@ impl Iterator for Schedule {
         }
         Some(Arrival {
             due,
-            kind: Kind::draw(&mut self.random),
+            kind: Kind::draw(self.mix, &mut self.random),
             choice: self.random.random(),
         })
     }
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_arrivals_at_the_rate_asked() {
-        let schedule = || Schedule::new(42, 100.0, Some(Duration::from_secs(100)));
+        let schedule = || Schedule::new(42, Mix::Shop, 100.0, Some(Duration::from_secs(100)));
         let arrivals: Vec<Arrival> = schedule().collect();
         assert!(schedule().eq(arrivals.iter().copied()));
         assert!(
@@ -130,7 +132,7 @@ mod tests {
         );
         assert!(arrivals.is_sorted_by_key(|arrival| arrival.due));
         assert!(
-            !Schedule::new(43, 100.0, None)
+            !Schedule::new(43, Mix::Shop, 100.0, None)
                 .take(10)
                 .eq(arrivals.iter().copied().take(10))
         );
@@ -156,7 +158,7 @@ mod tests {
     fn pacing_ends_at_once_when_stopped() {
         let (stop, stopped) = std::sync::mpsc::channel();
         let (sender, mut arrivals) = mpsc::channel(8);
-        let slow = Schedule::new(1, 0.001, None);
+        let slow = Schedule::new(1, Mix::Shop, 0.001, None);
         let thread = std::thread::spawn(move || pace(slow, Instant::now(), &stopped, &sender));
         drop(stop);
         thread.join().unwrap();

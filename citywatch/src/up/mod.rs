@@ -314,6 +314,7 @@ impl City {
         let load = Load {
             base: load::parse_base(gateway)?,
             per_second,
+            mix: load::Mix::default(),
             seed: seed.unwrap_or_else(rand::random),
             duration: None,
             in_flight: load::IN_FLIGHT,

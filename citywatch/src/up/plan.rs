@@ -194,6 +194,11 @@ fn own_environment(
             let keys = data.service_keys().display().to_string();
             environment.push((entry.variable("service_keys"), keys));
         }
+        "payments" => {
+            if let Some(url) = url(listeners, bank::NAME, "listen") {
+                environment.push((entry.variable("acquirer_url"), url));
+            }
+        }
         "users" => {
             if let Some(password) = &secrets.first_admin_password {
                 environment.push((entry.variable("first_admin_password"), password.clone()));

@@ -99,12 +99,17 @@ impl City {
 
     /// Another command of the binary, on this city.
     pub(crate) async fn citywatch(&self, arguments: &[&str]) -> Output {
-        let mut command = citywatch(&self.data());
-        command.args(arguments).stdin(Stdio::null());
-        tokio::time::timeout(LIMIT, command.output())
+        tokio::time::timeout(LIMIT * 3, self.command(arguments).output())
             .await
             .unwrap()
             .unwrap()
+    }
+
+    /// The same, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = citywatch(&self.data());
+        command.args(arguments).stdin(Stdio::null());
+        command
     }
 
     /// The same, to succeed; what it printed.

@@ -1,9 +1,16 @@
 //! The repository as a whole: its borders, its metrics pages, and a city of real processes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// What a drill measured is printed: with --nocapture a person reads it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod border;
+mod breaker;
+mod buyer;
+mod crash;
 mod deaths;
+mod faults;
 mod harness;
 mod interop;
+mod isolation;
 mod pages;
+mod shop;
 mod tour;

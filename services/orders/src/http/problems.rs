@@ -15,6 +15,7 @@ impl From<StoreFailure> for Problem {
                 "unknown_order",
                 "There is no such order",
             ),
+            StoreFailure::Injected(injected) => injected.into(),
             StoreFailure::Store(error) if error.is_busy() => {
                 tracing::warn!(error = with_causes(&error), "store is busy");
                 unavailable("store_busy", "The store is busy")
@@ -23,8 +24,7 @@ impl From<StoreFailure> for Problem {
             | StoreFailure::Fenced
             | StoreFailure::Column(_)
             | StoreFailure::Event(_)
-            | StoreFailure::Store(_)
-            | StoreFailure::Injected(_)) => Self::internal(with_causes(&failure)),
+            | StoreFailure::Store(_)) => Self::internal(with_causes(&failure)),
         }
     }
 }

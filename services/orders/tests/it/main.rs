@@ -5,6 +5,7 @@ mod idempotency;
 mod interface;
 mod peers;
 mod placing;
+mod points;
 mod reading;
 mod shop;
 mod steps;

@@ -39,7 +39,7 @@ pub(crate) async fn start(town: &Town, peers: &Peers, overrides: Value) -> Runni
 
 /// Quick ones, so that no test waits long.
 pub(crate) fn settings(peers: &Peers, overrides: &Value) -> Value {
-    let mut settings = json!({ "instances": peers.addresses,
+    let mut settings = json!({ "instances": peers.addresses, "faults_enabled": true,
         "retry_first_ms": 10, "retry_max_ms": 50, "lease_ms": 400 });
     for (key, value) in overrides.as_object().unwrap() {
         settings[key] = value.clone();

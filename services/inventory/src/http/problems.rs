@@ -1,7 +1,6 @@
 //! Errors as clients see them.
 
 use app::{Problem, with_causes};
-use faults::Injected;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::domain::Invalid;
@@ -38,13 +37,10 @@ impl From<Failure> for Problem {
                 )
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
-            Failure::Injected(Injected::Status(status)) => {
-                Self::new(status, "injected", "A fault was injected")
-            }
+            Failure::Injected(injected) => injected.into(),
             failure @ (Failure::Column(_)
             | Failure::Items(_)
             | Failure::Books
-            | Failure::Injected(_)
             | Failure::Store(_)) => Self::internal(with_causes(&failure)),
         }
     }

@@ -7,5 +7,6 @@ mod crashes;
 mod interface;
 mod ledger;
 mod life;
+mod points;
 mod traces;
 mod warehouse;

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Version};
 use axum::routing::get;
 use std::net::SocketAddr;
-use telemetry::http::{ResendCount, ServerRequest, Trust, UrlTemplate};
+use telemetry::http::{ErrorType, ResendCount, ServerRequest, Trust, UrlTemplate};
 use telemetry::testing::{Kind, Tree};
 use telemetry::{Telemetry, context};
 use tokio::net::TcpListener;
@@ -136,6 +136,35 @@ async fn failures_are_named() {
         .map(|span| span.text("error.type").unwrap())
         .collect();
     assert_eq!(errors, ["connection_refused", "timeout", "cancelled"]);
+}
+
+#[tokio::test]
+async fn another_link_of_the_chain_may_know_better_why_an_attempt_fails() {
+    let (telemetry, collector) = collected("caller");
+    let dead = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let alive = serve(echo()).await;
+    let client = telemetry.client(reqwest::Client::new());
+    let known = ErrorType::default();
+    let get = |address| {
+        let request = client.get(format!("http://{address}/"));
+        request.with_extension(known.clone()).send()
+    };
+    get(alive).await.unwrap();
+    known.set("circuit_open");
+    known.set("later");
+    // It failed; it was given up; it went well whatever was said.
+    get(dead).await.unwrap_err();
+    let at_once = std::time::Duration::ZERO;
+    let given_up = tokio::time::timeout(at_once, get(alive));
+    given_up.await.unwrap_err();
+    get(alive).await.unwrap();
+    let spans = collector.spans().await;
+    let errors: Vec<_> = spans.iter().map(|span| span.text("error.type")).collect();
+    let said = Some("circuit_open");
+    assert_eq!(errors, [None, said, said, None]);
 }
 
 #[tokio::test]

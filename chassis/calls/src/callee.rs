@@ -68,12 +68,12 @@ impl Callee {
             return Ok(self.taken(None, pass));
         };
         let endpoints = endpoints.load();
-        if endpoints.is_empty() {
-            return Err(CallErrorKind::NoInstance);
-        }
         if state.breakers.len() > endpoints.len() {
             let listed = |id: &String| endpoints.iter().any(|known| known.instance_id == *id);
             state.breakers.retain(|id, _| listed(id));
+        }
+        if endpoints.is_empty() {
+            return Err(CallErrorKind::NoInstance);
         }
         let mut shut = Vec::new();
         for passed_over in [tried, &[]] {

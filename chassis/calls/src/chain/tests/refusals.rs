@@ -159,3 +159,39 @@ async fn edges_to_one_callee_share_its_breakers_and_others_do_not() {
     let other = bench.calls.to(&OTHER).get("/", "/").send().await;
     assert_eq!(other.unwrap_err().kind, CallErrorKind::NoInstance);
 }
+
+/// Half of the answers are failures for ten seconds, under a call a hundredth of a second.
+#[tokio::test(start_paused = true)]
+async fn once_a_callee_is_well_it_gets_every_call_within_seconds() {
+    let bench = Bench::new(&EDGE, 1, Policy::default());
+    let mut random = 11;
+    let mut half = || match crate::random::split_mix(&mut random) % 2 {
+        0 => Answer(200),
+        _ => Answer(500),
+    };
+    let mut calls = 0;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        bench.does(&[half(), half(), half()], Answer(200));
+        let _ = bench.outcome().await;
+        calls += 1;
+        sleep(Duration::from_millis(10)).await;
+    }
+    let sent = bench.sent().len();
+    assert!(sent * 10 <= calls * 11, "{sent} attempts of {calls} calls");
+
+    bench.does(&[], Answer(200));
+    let well = Instant::now();
+    let mut in_a_row = 0;
+    while in_a_row < 100 {
+        in_a_row = match bench.outcome().await {
+            Ok(200) => in_a_row + 1,
+            _ => 0,
+        };
+        sleep(Duration::from_millis(10)).await;
+        assert!(
+            well.elapsed() < Duration::from_secs(7),
+            "it is not asked again"
+        );
+    }
+}

@@ -109,17 +109,17 @@ pub(crate) fn measure(with_peers: bool) -> Result<Section> {
 
 /// What it may cost to pass a fault point where nothing is armed, over the same without one.
 const DISARMED: Limit = Limit {
-    instructions: 12.0,
+    instructions: 30.0,
     allocations: 0.0,
 };
 /// The same where faults are enabled, and each pass is counted.
 const COUNTED: Limit = Limit {
-    instructions: 40.0,
+    instructions: 70.0,
     allocations: 0.0,
 };
 /// The same within a request: what the compiler makes of the code around it counts as well.
 const WITHIN: Limit = Limit {
-    instructions: 40.0,
+    instructions: 130.0,
     allocations: 0.0,
 };
 const POINTS: [(Variant, Variant, Limit); 3] = [

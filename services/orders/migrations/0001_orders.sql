@@ -23,7 +23,7 @@ CREATE TABLE order_events (
 -- Sagas that have not ended; the row goes with the event that ends the order.
 CREATE TABLE sagas (
     order_id TEXT NOT NULL,
-    -- The instance that drives it; null while it waits for its next try.
+    -- The lease under which an instance drives it; null while it waits for its next try.
     owner TEXT,
     -- When any instance may take it: the end of the owner's lease, or the time of the next try.
     due_at BIGINT NOT NULL,

@@ -157,7 +157,7 @@ impl Drive {
             events.push(Event::Cancelled { reason });
         }
         let sagas = Arc::clone(&self.sagas);
-        let held = sagas.lease();
+        let held = sagas.lease(self.held.lease.owner.clone());
         let store = &sagas.needs.store;
         let appended = store
             .append(self.order.id, &self.log, events, &held.lease, at)
@@ -218,7 +218,7 @@ impl Drive {
 
     async fn renew(&mut self) -> Result<(), Left> {
         let sagas = Arc::clone(&self.sagas);
-        let held = sagas.lease();
+        let held = sagas.lease(self.held.lease.owner.clone());
         let needs = &sagas.needs;
         let renewed = needs
             .store
@@ -268,7 +268,7 @@ impl Drive {
         let (order, at) = (self.order.id, &needs.points.park);
         needs
             .store
-            .park(order, &needs.instance, due, self.attempts, at)
+            .park(order, &self.held.lease.owner, due, self.attempts, at)
             .await?;
         self.sagas.look.notify_one();
         Ok(())

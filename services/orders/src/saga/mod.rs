@@ -11,6 +11,7 @@ mod resume;
 pub(crate) use resume::current_trace;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use app::{Live, Timestamp};
@@ -38,7 +39,7 @@ pub(crate) struct Needs {
     pub metrics: Metrics,
     pub settings: Live<Settings>,
     pub telemetry: Telemetry,
-    /// Who owns the leases.
+    /// Who owns the leases; a number makes each its own.
     pub instance: String,
     pub stopping: CancellationToken,
 }
@@ -50,6 +51,8 @@ pub(crate) struct Sagas(Arc<Inner>);
 struct Inner {
     needs: Needs,
     drivers: TaskTracker,
+    /// How many leases there were.
+    leases: AtomicU64,
     /// Room for sagas that are resumed.
     room: Arc<Semaphore>,
     /// Something may have become due earlier than was thought, or there is room again.
@@ -69,6 +72,7 @@ impl Sagas {
         Self(Arc::new(Inner {
             needs,
             drivers: TaskTracker::new(),
+            leases: AtomicU64::new(0),
             room: Arc::new(Semaphore::new(room)),
             look: Notify::new(),
         }))
@@ -76,7 +80,7 @@ impl Sagas {
 
     /// A lease from now on, for a saga that is about to be written.
     pub(crate) fn lease(&self) -> Held {
-        self.0.lease()
+        self.0.new_lease()
     }
 
     /// Drives a saga that was just written, whatever becomes of the request. The receiver ends
@@ -106,12 +110,20 @@ impl Sagas {
 }
 
 impl Inner {
-    fn lease(&self) -> Held {
+    /// A lease of an owner of its own: a driver that slept through its lease finds its saga taken,
+    /// also if it was its own instance that took it.
+    fn new_lease(&self) -> Held {
+        let nth = self.leases.fetch_add(1, Ordering::Relaxed);
+        self.lease(format!("{}/{nth}", self.needs.instance))
+    }
+
+    /// A lease from now on.
+    fn lease(&self, owner: String) -> Held {
         let length = self.lease_length();
         let now = Instant::now();
         Held {
             lease: Lease {
-                owner: self.needs.instance.clone(),
+                owner,
                 until: Timestamp::now().plus(length),
             },
             until: now + length,

@@ -77,7 +77,7 @@ impl Inner {
             // Whoever leaves says so.
             return Ok(longest);
         }
-        let held = self.lease();
+        let held = self.new_lease();
         let at = &needs.points.adopt;
         let due = needs
             .store

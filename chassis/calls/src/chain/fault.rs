@@ -5,6 +5,7 @@ use reqwest_middleware::{Middleware, Next, Result};
 use telemetry::http::ErrorType;
 
 use super::Journey;
+use crate::deadline;
 use crate::error::{CallErrorKind, Failed, kind_of};
 
 /// The last before the transport: where a fault may strike in its place. To every link before it
@@ -22,6 +23,7 @@ impl Middleware for Fault {
         next: Next<'_>,
     ) -> Result<Response> {
         let journey = Journey::of(extensions);
+        let deadline = journey.deadline;
         if let Some(why) = journey.unsent {
             return failed(why, extensions);
         }
@@ -32,6 +34,11 @@ impl Middleware for Fault {
             let _ = url.set_port(Some(address.port()));
         }
         match self.point.pass().await {
+            // A process that was stopped until now must not send: nobody waits for this any more, and
+            // another may have taken it over.
+            Ok(()) if deadline.is_over(deadline::now()) => {
+                failed(CallErrorKind::Timeout, extensions)
+            }
             Ok(()) => match next.run(request, extensions).await {
                 Ok(response) => Ok(response),
                 Err(error) => {

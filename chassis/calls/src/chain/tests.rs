@@ -139,6 +139,7 @@ struct Bench {
     collector: Collector,
     telemetry: telemetry::Telemetry,
     policy: Arc<Mutex<Policy>>,
+    faults: Faults,
 }
 
 impl Bench {
@@ -149,6 +150,7 @@ impl Bench {
             .without_subscriber()
             .build()
             .unwrap();
+        let faults = Faults::new(true, telemetry.registry()).unwrap();
         let endpoint = |port: u16| Endpoint {
             instance_id: port.to_string(),
             address: ([127, 0, 0, 1], port).into(),
@@ -163,7 +165,7 @@ impl Bench {
             telemetry: telemetry.clone(),
             discovery: Discovery::fixed(BTreeMap::from([("inventory".to_owned(), list)])),
             signer: None,
-            faults: Faults::default(),
+            faults: faults.clone(),
             policy: Box::new(move || *in_force.lock().unwrap()),
             seed: 7,
         })
@@ -187,6 +189,7 @@ impl Bench {
             collector,
             telemetry,
             policy,
+            faults,
         }
     }
 

@@ -1,4 +1,8 @@
 use super::*;
+use faults::{Action, Fault};
+use tokio::task::yield_now;
+use tokio::time::advance;
+
 use crate::deadline::{self, Deadline};
 
 fn after(millis: u64) -> Deadline {
@@ -95,4 +99,23 @@ async fn a_caller_that_gives_up_is_a_span_that_was_cancelled() {
     given_up.await.unwrap_err();
     assert_eq!(bench.errors("cancelled").await, 1);
     assert_eq!(bench.errors("timeout").await, 0);
+}
+
+/// Both timers of it, the fault's and the deadline's, are over when it looks again.
+#[tokio::test(start_paused = true)]
+async fn who_wakes_after_the_deadline_does_not_send() {
+    let bench = Bench::new(&EDGE, 1, UNLIMITED);
+    let latency = Action::Latency {
+        delay: Duration::from_millis(500),
+        jitter: Duration::ZERO,
+    };
+    let fault = Fault::new(latency, Duration::from_secs(60));
+    bench.faults.arm("call.inventory", fault).unwrap();
+    let stopped = async {
+        yield_now().await;
+        advance(Duration::from_secs(2)).await;
+    };
+    let (outcome, ()) = tokio::join!(bench.outcome(), stopped);
+    assert_eq!(outcome, Err((CallErrorKind::Timeout, true)));
+    assert!(bench.sent().is_empty());
 }

@@ -53,6 +53,20 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
+/// The response is a problem (RFC 9457) of this status and code; its body.
+///
+/// # Panics
+/// It is not.
+pub async fn assert_problem(response: reqwest::Response, status: u16, code: &str) -> Value {
+    assert_eq!(response.status().as_u16(), status, "{code}");
+    let kind = response.headers().get("content-type");
+    assert_eq!(kind.unwrap(), "application/problem+json");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["code"], code, "{body}");
+    assert_eq!(body["status"], status, "{body}");
+    body
+}
+
 /// A service's metrics page, in Prometheus text.
 async fn metrics(http: &reqwest::Client, admin_url: &str) -> String {
     let page = http.get(format!("{admin_url}/metrics")).send().await;

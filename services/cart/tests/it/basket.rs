@@ -95,13 +95,3 @@ pub(crate) fn holding(version: u64, items: &[(Uuid, i64)]) -> Value {
         .collect();
     json!({ "items": items, "version": version })
 }
-
-/// The response is a problem of this status and code.
-pub(crate) async fn assert_problem(response: Response, status: u16, code: &str) {
-    assert_eq!(response.status().as_u16(), status, "{code}");
-    let kind = response.headers()["content-type"].to_str().unwrap();
-    assert_eq!(kind, "application/problem+json");
-    let body: Value = response.json().await.unwrap();
-    assert_eq!(body["code"], code, "{body}");
-    assert_eq!(body["status"], status, "{body}");
-}

@@ -3,7 +3,8 @@
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
-use crate::basket::{Shopper, assert_problem, holding, inner, open, read};
+use crate::basket::{Shopper, holding, inner, open, read};
+use testing::assert_problem;
 
 #[tokio::test]
 async fn orders_reads_the_cart_and_empties_the_version_that_was_bought() {

@@ -5,10 +5,10 @@ use cart::Cart;
 use serde_json::json;
 use stores::kv;
 use telemetry::{Exporter, Service, Telemetry};
-use testing::Town;
+use testing::{Town, assert_problem};
 use uuid::Uuid;
 
-use crate::basket::{Shopper, assert_problem, holding};
+use crate::basket::{Shopper, holding};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 

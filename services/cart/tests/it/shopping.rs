@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::basket::{Shopper, assert_problem, holding, open};
+use crate::basket::{Shopper, holding, open};
+use testing::assert_problem;
 
 #[tokio::test]
 async fn a_cart_is_filled_changed_and_emptied() {

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::shop::{assert_problem, open};
+use crate::shop::open;
+use testing::assert_problem;
 
 #[tokio::test]
 async fn the_first_products_are_there() {

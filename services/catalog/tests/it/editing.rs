@@ -1,7 +1,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{assert_problem, draft, open};
+use crate::shop::{draft, open};
+use testing::assert_problem;
 
 #[tokio::test]
 async fn an_edit_is_seen_at_once() {

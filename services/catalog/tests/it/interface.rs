@@ -1,9 +1,9 @@
 use catalog::Catalog;
 use reqwest::Method;
 use serde_json::json;
-use testing::Town;
+use testing::{Town, assert_problem};
 
-use crate::shop::{assert_problem, draft, open, open_in};
+use crate::shop::{draft, open, open_in};
 
 #[test]
 fn the_interface_is_the_one_checked_in() {

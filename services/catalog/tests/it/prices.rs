@@ -3,7 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, assert_problem, draft, open};
+use crate::shop::{Shop, draft, open};
+use testing::assert_problem;
 
 impl Shop {
     async fn prices(&self, ids: &[&str]) -> Vec<Value> {

@@ -1,8 +1,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use testing::{Town, eventually};
+use testing::{Town, assert_problem, eventually};
 
-use crate::shop::{assert_problem, draft, open_in};
+use crate::shop::{draft, open_in};
 
 /// Two instances on one store, started together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -125,13 +125,3 @@ pub(crate) fn draft(ko: &str, en: &str) -> Value {
         "price": { "amount": 12_900, "currency": "KRW" },
     })
 }
-
-/// The response is a problem of this status and code.
-pub(crate) async fn assert_problem(response: Response, status: u16, code: &str) {
-    assert_eq!(response.status().as_u16(), status, "{code}");
-    let kind = response.headers()["content-type"].to_str().unwrap();
-    assert_eq!(kind, "application/problem+json");
-    let body: Value = response.json().await.unwrap();
-    assert_eq!(body["code"], code, "{body}");
-    assert_eq!(body["status"], status, "{body}");
-}

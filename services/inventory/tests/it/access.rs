@@ -1,7 +1,8 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::warehouse::{assert_problem, id, open};
+use crate::warehouse::{id, open};
+use testing::assert_problem;
 
 /// Each route with all who might try it: who is let in, and how the others are refused.
 #[tokio::test]

@@ -1,8 +1,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
-use testing::Town;
+use testing::{Town, assert_problem};
 
-use crate::warehouse::{assert_problem, id, ok, open, open_in};
+use crate::warehouse::{id, ok, open, open_in};
 
 #[tokio::test]
 async fn an_admin_sets_what_can_be_promised() {

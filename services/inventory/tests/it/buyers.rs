@@ -1,8 +1,8 @@
 use futures_util::future::join_all;
 use serde_json::json;
-use testing::{Town, eventually};
+use testing::{Town, assert_problem, eventually};
 
-use crate::warehouse::{assert_problem, books, id, ok, open_in};
+use crate::warehouse::{books, id, ok, open_in};
 
 /// Half of them ask one instance, half another; each confirms what it got, and each request is
 /// sent twice at once.

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 
-use crate::warehouse::{assert_problem, id, open};
+use crate::warehouse::{id, open};
+use testing::assert_problem;
 
 #[tokio::test]
 async fn the_operator_sees_every_row_once() {

@@ -1,9 +1,9 @@
 //! The life of a reservation; each request is sent twice, as one whose answer was lost is.
 
 use serde_json::{Value, json};
-use testing::{Town, eventually};
+use testing::{Town, assert_problem, eventually};
 
-use crate::warehouse::{assert_problem, id, ok, open, open_in};
+use crate::warehouse::{id, ok, open, open_in};
 
 #[tokio::test]
 async fn what_is_reserved_and_confirmed_is_sold_once() {

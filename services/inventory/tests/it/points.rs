@@ -4,9 +4,9 @@
 use inventory::Inventory;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use testing::{Process, Town, eventually};
+use testing::{Process, Town, assert_problem, eventually};
 
-use crate::warehouse::{Client, assert_problem, books, id, ok};
+use crate::warehouse::{Client, books, id, ok};
 
 const STEPS: [&str; 5] = ["reserve", "confirm", "release", "expire", "adjust"];
 const INITIAL: i64 = 10;

@@ -169,14 +169,3 @@ pub(crate) async fn ok(response: Response) -> Value {
     assert_eq!(status, 200, "{body}");
     body
 }
-
-/// The response is a problem of this status and code.
-pub(crate) async fn assert_problem(response: Response, status: u16, code: &str) -> Value {
-    assert_eq!(response.status().as_u16(), status, "{code}");
-    let kind = response.headers()["content-type"].to_str().unwrap();
-    assert_eq!(kind, "application/problem+json");
-    let body: Value = response.json().await.unwrap();
-    assert_eq!(body["code"], code, "{body}");
-    assert_eq!(body["status"], status, "{body}");
-    body
-}

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testing::eventually;
+use testing::{assert_problem, eventually};
 
 use crate::peers::Mood::HangsBefore;
-use crate::shop::{MINA, assert_problem, get, open, open_with};
+use crate::shop::{MINA, get, open, open_with};
 
 #[tokio::test]
 async fn a_key_is_needed_and_has_a_form() {

@@ -2,11 +2,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testing::eventually;
+use testing::{assert_problem, eventually};
 use uuid::Uuid;
 
 use crate::peers::Mood::{FailsAfter, FailsBefore, HangsAfter, HangsBefore, Refuses};
-use crate::shop::{MINA, assert_problem, open, open_with};
+use crate::shop::{MINA, open, open_with};
 
 #[tokio::test]
 async fn an_order_is_paid_sold_and_told_at_once() {

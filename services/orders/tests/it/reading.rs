@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::shop::{MINA, assert_problem, get, open};
+use crate::shop::{MINA, get, open};
+use testing::assert_problem;
 
 #[tokio::test]
 async fn orders_are_paged_newest_first() {

@@ -112,14 +112,3 @@ pub(crate) async fn ended(service: &Running, order: &Value) -> Value {
     })
     .await
 }
-
-/// The response is a problem of this status and code.
-pub(crate) async fn assert_problem(response: Response, status: u16, code: &str) {
-    let found = response.status().as_u16();
-    let body: Value = response.json().await.unwrap();
-    assert_eq!(
-        (found, body["code"].as_str()),
-        (status, Some(code)),
-        "{body}"
-    );
-}

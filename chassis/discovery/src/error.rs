@@ -11,6 +11,16 @@ pub enum RegistryError {
     /// The name is outside the registry's grammar; nothing was sent.
     #[error("name is not 1 to 64 of [a-z0-9._-] with a letter or digit first")]
     InvalidName,
+    /// Where others reach this instance cannot be told; nothing was sent.
+    #[error(
+        "no address for {host}, so that others cannot be told where this instance is: {source}"
+    )]
+    NoAddress {
+        /// Whose address is needed: the host that is advertised, or the registry.
+        host: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// No connection, or it broke.
     #[error("registry is unreachable")]
     Unreachable(#[source] reqwest_middleware::Error),
@@ -41,9 +51,11 @@ impl RegistryError {
         match self {
             Self::Unreachable(_) | Self::Timeout => true,
             Self::Refused { status, .. } => status.is_server_error(),
-            Self::InvalidUrl | Self::InvalidName | Self::VersionConflict | Self::Protocol(_) => {
-                false
-            }
+            Self::InvalidUrl
+            | Self::InvalidName
+            | Self::NoAddress { .. }
+            | Self::VersionConflict
+            | Self::Protocol(_) => false,
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
+use crate::advertise::Advertise;
 use crate::backoff::Backoff;
 use crate::endpoint::Endpoint;
 use crate::error::RegistryError;
@@ -24,6 +25,8 @@ pub struct Registration {
     pub service: String,
     /// Where the instance listens.
     pub endpoint: Endpoint,
+    /// Where others are to look for it.
+    pub advertise: Advertise,
     /// Its process id.
     pub pid: u32,
 }
@@ -179,10 +182,7 @@ impl Keeper {
                 Err(error) => {
                     if !error.is_unreachable() && !std::mem::replace(&mut refused, true) {
                         let error = &error as &dyn std::error::Error;
-                        warn!(
-                            path = self.path,
-                            error, "registration is refused, trying on"
-                        );
+                        warn!(path = self.path, error, "not registered, trying on");
                     }
                     sleep(backoff.next()).await;
                 }
@@ -194,8 +194,10 @@ impl Keeper {
         let Registration {
             service,
             endpoint,
+            advertise,
             pid,
         } = &self.registration;
+        let endpoint = advertise.apply(endpoint, &self.transport.base_url).await?;
         let body = Register {
             service,
             instance_id: &endpoint.instance_id,

@@ -10,6 +10,7 @@
 //! watches it).
 #![warn(missing_docs)]
 
+mod advertise;
 mod backoff;
 mod client;
 mod discovery;
@@ -23,6 +24,7 @@ mod transport;
 mod watch;
 mod wire;
 
+pub use advertise::{Advertise, InvalidAdvertise};
 pub use client::RegistryClient;
 pub use discovery::Discovery;
 pub use documents::{Document, DocumentSummary, Documents, Expect, Snapshot};

@@ -56,7 +56,7 @@ enum Standing {
 }
 
 pub(crate) struct Transport {
-    base_url: String,
+    pub(crate) base_url: String,
     http: ClientWithMiddleware,
     credentials: Option<Credentials>,
     standing: Mutex<Standing>,
@@ -212,7 +212,7 @@ impl Transport {
 
     pub(crate) fn note(&self, error: &RegistryError) {
         let standing = match error {
-            RegistryError::InvalidName => return,
+            RegistryError::InvalidName | RegistryError::NoAddress { .. } => return,
             RegistryError::InvalidUrl => Standing::Away,
             _ if error.is_unreachable() => Standing::Away,
             RegistryError::Refused { status, .. }

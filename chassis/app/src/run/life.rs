@@ -244,6 +244,7 @@ impl<S: Service> Started<S> {
                 admin_address: Some(self.ready.admin),
                 version: S::VERSION.to_owned(),
             },
+            advertise: self.city.common.load().advertise.clone(),
             pid: std::process::id(),
         };
         Some(self.city.discovery.register(registration).await)

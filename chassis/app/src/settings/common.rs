@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
+use discovery::Advertise;
+
 use super::Secret;
 
 crate::settings! {
@@ -11,6 +13,10 @@ crate::settings! {
         /// Address of the admin listener: `/livez`, `/readyz`, `/metrics`, `/openapi.json`,
         /// `/faults`.
         boot admin_listen: String = "127.0.0.1:0".into(),
+        /// Where others reach this instance: a host, or host:port, as the registry is to hand out.
+        /// Empty: where it listens; if that is every interface (0.0.0.0), the one that leads to
+        /// the registry.
+        boot advertise: Advertise = Advertise::Listener,
         /// Base address of the registry. Empty: no discovery and no documents.
         boot registry_url: String = String::new(),
         /// Addresses of services by name, for a city without registry.

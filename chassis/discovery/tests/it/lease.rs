@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use discovery::{Discovery, Endpoint, Registration};
+use discovery::{Advertise, Discovery, Endpoint, Registration};
 
 use crate::fake::{Fake, Mood, within};
 
@@ -13,6 +13,7 @@ fn registration() -> Registration {
             admin_address: None,
             version: "0.1.0".to_owned(),
         },
+        advertise: Advertise::Listener,
         pid: 1,
     }
 }

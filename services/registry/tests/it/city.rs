@@ -50,6 +50,7 @@ fn catalog(id: &str, port: u16) -> Registration {
             admin_address: None,
             version: "0.1.0".to_owned(),
         },
+        advertise: discovery::Advertise::Listener,
         pid: 1,
     }
 }

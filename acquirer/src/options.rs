@@ -10,7 +10,8 @@ pub struct Options {
     pub listen: String,
     /// File of the book (`ACQUIRER_BOOK`).
     pub book: PathBuf,
-    /// Who knows it may change the settings (`ACQUIRER_TOKEN`). Empty: nobody may.
+    /// Who knows it may change the settings (`ACQUIRER_TOKEN`, or the file that
+    /// `ACQUIRER_TOKEN_FILE` names). Empty: nobody may.
     pub token: String,
     /// How it behaves at first (`ACQUIRER_DELAY_MS` and so on).
     pub moods: Moods,
@@ -57,13 +58,24 @@ impl Options {
         Ok(Self {
             listen: variable("ACQUIRER_LISTEN").unwrap_or(usual.listen),
             book: variable("ACQUIRER_BOOK").map_or(usual.book, PathBuf::from),
-            token: variable("ACQUIRER_TOKEN").unwrap_or(usual.token),
+            token: match variable("ACQUIRER_TOKEN_FILE") {
+                Some(path) => token_in(&path)?,
+                None => variable("ACQUIRER_TOKEN").unwrap_or(usual.token),
+            },
             moods: moods.validated().map_err(|error| Error::Variable {
                 name: "ACQUIRER_*".to_owned(),
                 why: error.to_string(),
             })?,
         })
     }
+}
+
+fn token_in(path: &str) -> Result<String, Error> {
+    let token = std::fs::read_to_string(path).map_err(|error| Error::Variable {
+        name: "ACQUIRER_TOKEN_FILE".to_owned(),
+        why: format!("{path}: {error}"),
+    })?;
+    Ok(token.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -87,5 +99,19 @@ mod tests {
             let set = |asked: &str| (asked == name).then(|| value.to_owned());
             assert!(Options::read(set).is_err(), "{name}={value}");
         }
+    }
+
+    #[test]
+    fn the_token_can_be_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let set = |name: &str| match name {
+            "ACQUIRER_TOKEN_FILE" => Some(path.display().to_string()),
+            _ => None,
+        };
+        let error = Options::read(set).unwrap_err().to_string();
+        assert!(error.contains("ACQUIRER_TOKEN_FILE"), "{error}");
+        std::fs::write(&path, "of the bank\n").unwrap();
+        assert_eq!(Options::read(set).unwrap().token, "of the bank");
     }
 }

@@ -117,6 +117,10 @@ fn as_toml<'a>(
         let name = setting.key.name;
         let variable = variable(section, name);
         out.push_str(&paint.dim(&format!("# {mode}; {variable}")));
+        if setting.key.mode == Mode::Secret {
+            let file = format!(", or {variable}_FILE: the name of a file that holds it");
+            out.push_str(&paint.dim(&file));
+        }
         out.push('\n');
         let default = toml_value(&setting.default);
         out.push_str(&format!("# {name} = {default}\n"));

@@ -3,10 +3,12 @@
 //! A key is `boot` (read once), `live` (a registry document may change it while the service
 //! runs) or `secret` (read once, never shown). Sources, weakest first: defaults, file,
 //! environment, registry documents. File and environment refuse unknown keys, documents ignore
-//! and count them, so that versions can differ.
+//! and count them, so that versions can differ. A secret can be given as a file too: file and
+//! environment know `<key>_file` for each.
 
 mod common;
 mod live;
+mod secret_file;
 mod section;
 mod sources;
 

@@ -5,7 +5,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Common, KeyError, Mode, Section};
+use super::{Common, Key, KeyError, Mode, Section, secret_file};
 
 /// Section, and document, that speaks to every service.
 pub const CITY: &str = "city";
@@ -111,23 +111,21 @@ impl Sources {
         let mut own = S::default();
         for section in [CITY, service] {
             if let Some((path, tables)) = &self.file
-                && let Some(table) = tables.get(section)
+                && let Some(table) = tables.get(section).and_then(Value::as_object)
             {
                 let origin = format!("{} [{section}]", path.display());
-                for (key, value) in table.as_object().into_iter().flatten() {
-                    put(&mut common, &mut own, section, &origin, key, value.clone())?;
-                }
+                put_all(&mut common, &mut own, section, &|_| origin.clone(), table)?;
             }
         }
         for section in [CITY, service] {
             let prefix = format!("CITYWATCH_{}__", section.to_uppercase());
-            for (name, value) in &self.environment {
-                if let Some(key) = name.strip_prefix(&prefix) {
-                    let key = key.to_lowercase();
-                    let value = Value::String(value.clone());
-                    put(&mut common, &mut own, section, name, &key, value)?;
-                }
-            }
+            let variables = self.environment.iter().filter_map(|(name, value)| {
+                let key = name.strip_prefix(&prefix)?.to_lowercase();
+                Some((key, Value::String(value.clone())))
+            });
+            let values: Map<_, _> = variables.collect();
+            let variable = |key: &str| format!("{prefix}{}", key.to_uppercase());
+            put_all(&mut common, &mut own, section, &variable, &values)?;
         }
         common
             .validate()
@@ -152,6 +150,42 @@ fn read_file(path: &Path) -> Result<(PathBuf, Map<String, Value>), SettingsError
     Ok((path.to_owned(), tables))
 }
 
+/// Puts what one source says of one section; secrets are fetched from the files that it names.
+fn put_all<S: Section>(
+    common: &mut Common,
+    own: &mut S,
+    section: &str,
+    origin: &dyn Fn(&str) -> String,
+    values: &Map<String, Value>,
+) -> Result<(), SettingsError> {
+    for (key, value) in values {
+        let origin = origin(key);
+        let wrong = |message| SettingsError::Value {
+            origin: origin.clone(),
+            key: key.clone(),
+            message,
+        };
+        let Some(secret) = secret_file::secret_of(keys::<S>(section), key) else {
+            put(common, own, section, &origin, key, value.clone())?;
+            continue;
+        };
+        if values.contains_key(secret) {
+            return Err(wrong(format!(
+                "`{secret}` is set too, and only one can count"
+            )));
+        }
+        let value = secret_file::read(value).map_err(wrong)?;
+        put(common, own, section, &origin, secret, value)?;
+    }
+    Ok(())
+}
+
+/// What may be set in a section.
+fn keys<S: Section>(section: &str) -> impl Iterator<Item = &'static Key> {
+    let own_keys = if section == CITY { &[][..] } else { S::KEYS };
+    Common::KEYS.iter().chain(own_keys)
+}
+
 fn put<S: Section>(
     common: &mut Common,
     own: &mut S,
@@ -166,12 +200,7 @@ fn put<S: Section>(
     }
     outcome.map_err(|error| match error {
         KeyError::Unknown => {
-            let own_keys = if section == CITY { &[][..] } else { S::KEYS };
-            let known: Vec<_> = Common::KEYS
-                .iter()
-                .chain(own_keys)
-                .map(|key| key.name)
-                .collect();
+            let known: Vec<_> = keys::<S>(section).map(|key| key.name).collect();
             SettingsError::Unknown {
                 origin: origin.to_owned(),
                 key: key.to_owned(),
@@ -277,6 +306,45 @@ mod tests {
         sources.environment = environment(&[("CITYWATCH_EXAMPLE__PAGE_LIMIT", "8")]).environment;
         let (common, own) = sources.read::<Example>("example").unwrap();
         assert_eq!((common.log.as_str(), own.page_limit), ("warn", 8));
+    }
+
+    #[test]
+    fn a_secret_is_read_from_the_file_that_is_named_for_it() {
+        const FILE: &str = "CITYWATCH_CITY__OPERATOR_TOKEN_FILE";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let named = path.to_str().unwrap();
+        let read = |pairs: &[(&str, &str)]| environment(pairs).read::<Example>("example");
+        let refused = |pairs: &[(&str, &str)]| read(pairs).unwrap_err().to_string();
+
+        assert!(refused(&[(FILE, named)]).contains(&format!(
+            "{FILE}: `operator_token_file`: cannot read {named}"
+        )));
+        std::fs::write(&path, "\n").unwrap();
+        assert!(refused(&[(FILE, named)]).contains("is empty"));
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let (common, _) = read(&[(FILE, named)]).unwrap();
+        assert_eq!(common.operator_token.expose(), "hunter2");
+
+        // Once for all and once for one is a rule and its exception; twice for one is a mistake.
+        let own = ("CITYWATCH_EXAMPLE__OPERATOR_TOKEN", "of its own");
+        let (common, _) = read(&[(FILE, named), own]).unwrap();
+        assert_eq!(common.operator_token.expose(), "of its own");
+        let twice = ("CITYWATCH_CITY__OPERATOR_TOKEN", "again");
+        assert!(refused(&[(FILE, named), twice]).contains("only one can count"));
+        // What is no secret has no such file.
+        assert!(refused(&[("CITYWATCH_CITY__LOG_FILE", named)]).contains("unknown key `log_file`"));
+
+        let settings = folder.path().join("citywatch.toml");
+        std::fs::write(
+            &settings,
+            format!("[city]\noperator_token_file = '{named}'\n"),
+        )
+        .unwrap();
+        let mut sources = Sources::open(Some(&settings)).unwrap();
+        sources.environment.clear();
+        let (common, _) = sources.read::<Example>("example").unwrap();
+        assert_eq!(common.operator_token.expose(), "hunter2");
     }
 
     #[test]

@@ -226,15 +226,24 @@ impl FirstAdminPassword {
 
 /// Written beside and renamed, so that a reader sees the old content or the new.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    write_as(path, content, 0o600)
+}
+
+/// The same, for whom `mode` says.
+pub(crate) fn write_as(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     let write = || -> std::io::Result<()> {
+        // Left by a writer that was killed; it may not be one to write to.
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .write(true)
-            .mode(0o600)
+            .mode(mode)
             .open(&beside)?;
         file.write_all(content)?;
         fs::rename(&beside, path)
@@ -242,7 +251,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     write().with_context(|| format!("write {}", path.display()))
 }
 
-fn make_private_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_private_dir(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -262,18 +271,20 @@ fn ensure_secret(path: &Path) -> Result<String> {
     }
 }
 
-/// 160 bits from the system, without letters that look alike.
 fn make_secret(path: &Path) -> Result<String> {
+    let secret = new_secret()?;
+    write_private(path, secret.as_bytes())?;
+    Ok(secret)
+}
+
+/// 160 bits from the system, without letters that look alike.
+pub(crate) fn new_secret() -> Result<String> {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = [0u8; 32];
     rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut random)
         .context("the system gives no randomness")?;
-    let secret: String = random
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-        .collect();
-    write_private(path, secret.as_bytes())?;
-    Ok(secret)
+    let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
+    Ok(random.iter().map(letter).collect())
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ mod city;
 mod config;
 mod data_dir;
 mod doctor;
+mod health;
 mod hold;
 mod journal;
+mod keys;
 mod ledger;
 mod load;
 mod registry;
@@ -55,6 +57,8 @@ enum Command {
     Config(config::Arguments),
     Hold(hold::Hold),
     Release(hold::Release),
+    Keys(keys::Arguments),
+    Health(health::Arguments),
 }
 
 /// Run one service, or the acquirer, in this process.
@@ -110,6 +114,7 @@ fn run(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Settings(arguments) => settings::command(&arguments),
+        Command::Keys(arguments) => keys::command(&arguments),
         other => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -125,7 +130,10 @@ fn run(command: Command) -> Result<ExitCode> {
                     Command::Config(arguments) => config::command(arguments).await,
                     Command::Hold(arguments) => hold::hold(arguments).await,
                     Command::Release(arguments) => hold::release(arguments).await,
-                    Command::Serve(_) | Command::Settings(_) => unreachable!("done above"),
+                    Command::Health(arguments) => health::command(arguments).await,
+                    Command::Serve(_) | Command::Settings(_) | Command::Keys(_) => {
+                        unreachable!("done above")
+                    }
                 }
             })
         }

@@ -11,6 +11,8 @@ mod ports;
 mod ready;
 mod supervisor;
 
+pub(crate) use plan::reachable;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;

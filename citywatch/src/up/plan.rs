@@ -262,7 +262,8 @@ pub(crate) fn url(
     Some(format!("http://{}", reachable(*address)))
 }
 
-fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
+/// An address that says every interface, as it is reached from beside it.
+pub(crate) fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

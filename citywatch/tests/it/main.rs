@@ -7,6 +7,7 @@ mod breaker;
 mod buyer;
 mod crash;
 mod deaths;
+mod deploy;
 mod faults;
 mod harness;
 mod interop;

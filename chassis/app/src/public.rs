@@ -33,6 +33,7 @@ pub(crate) fn around(
     telemetry: &Telemetry,
     keys: AuthKeys,
     bounds: Bounds,
+    server: Point,
 ) -> Router {
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "unknown_route", "No such route"))
@@ -45,7 +46,10 @@ pub(crate) fn around(
         })
         .layer(DefaultBodyLimit::max(bounds.common.load().max_body_bytes))
         .layer(Extension(keys))
-        .layer(middleware::from_fn_with_state(Arc::new(bounds), bounded))
+        .layer(middleware::from_fn_with_state(
+            Arc::new((bounds, server)),
+            bounded,
+        ))
         .layer(middleware::from_fn(access_line))
         .layer(telemetry.server_layer())
 }
@@ -58,20 +62,23 @@ pub(crate) struct Bounds {
     pub(crate) cut_off: CancellationToken,
     /// Work that goes on when its request is over.
     pub(crate) detached: TaskTracker,
-    /// Every request passes it before its handler.
-    pub(crate) server: Point,
 }
 
 /// A handler that panics, takes too long or outlasts the drain becomes a problem answer. Too long
 /// is longer than the caller waits, or than any request may take; the handler's own calls are
-/// bounded by the same.
-async fn bounded(State(bounds): State<Arc<Bounds>>, request: Request, next: Next) -> Response {
+/// bounded by the same. Every request passes the point `server` before its handler.
+async fn bounded(
+    State(limits): State<Arc<(Bounds, Point)>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (bounds, server) = &*limits;
     let now = tokio::time::Instant::now().into_std();
     let limit = Duration::from_millis(bounds.common.load().request_timeout_ms);
     let own = Deadline::after(now, limit);
     let callers = Deadline::from_headers(request.headers(), now);
     let deadline = callers.map_or(own, |callers| callers.sooner(own));
-    let handled = struck(&bounds.server, next.run(request));
+    let handled = struck(server, next.run(request));
     let handled = DETACHED.scope(bounds.detached.clone(), handled);
     let handled = caught(calls::deadline::within(deadline, handled));
     let handled = tokio::time::timeout(deadline.remaining(now), handled);

@@ -156,10 +156,6 @@ impl<S: Service> Started<S> {
             common: city.common.clone(),
             cut_off: CancellationToken::new(),
             detached: TaskTracker::new(),
-            server: city.faults.point(
-                SERVER,
-                "a public request has come in, its handler has not begun",
-            ),
         };
         let common = city.common.load();
         let keys = AuthKeys::new(
@@ -200,7 +196,11 @@ impl<S: Service> Started<S> {
                     &common.listen
                 };
                 let (address, listener) = listen::bind("listen", address).await?;
-                let router = public::around(router, &city.telemetry, keys, bounds.clone());
+                let server = city.faults.point(
+                    SERVER,
+                    "a public request has come in, its handler has not begun",
+                );
+                let router = public::around(router, &city.telemetry, keys, bounds.clone(), server);
                 let stop = city.stopping.clone().cancelled_owned();
                 let serve = public::serve(listener, router, stop);
                 (

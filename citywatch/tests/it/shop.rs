@@ -1,7 +1,8 @@
 //! An order through the one door: its trace, its key, its last pieces, and what the ledger says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Mutex;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -208,11 +209,13 @@ async fn of_the_last_ten_pieces_exactly_ten_are_sold() {
         });
         buyers.extend(futures_util::future::join_all(joining).await);
     }
+    let refusals = Mutex::new(BTreeMap::new());
     let buying = buyers.iter().map(async |token| {
-        let order = insist(&city, token).await;
+        let order = insist(&city, token, &refusals).await;
         city.outcome(token, order["id"].as_str().unwrap()).await
     });
     let orders = futures_util::future::join_all(buying).await;
+    println!("told to come again: {:?}", refusals.into_inner().unwrap());
     let with = |status: &str| {
         orders
             .iter()
@@ -244,7 +247,7 @@ async fn the_city_is_small(city: &City) {
 }
 
 /// Orders as somebody does who was told that the shop is too full: again, with the same key.
-async fn insist(city: &City, token: &str) -> Value {
+async fn insist(city: &City, token: &str, refusals: &Mutex<BTreeMap<String, u32>>) -> Value {
     let mut order = Value::Null;
     let answered = within(Duration::from_secs(30), async || {
         let Ok(answer) = city.order(token, "the-last", &json!({})).await else {
@@ -252,6 +255,10 @@ async fn insist(city: &City, token: &str) -> Value {
         };
         let status = answer.status();
         order = answer.json().await.unwrap_or_default();
+        if !status.is_success() {
+            let why = format!("{} {}", status.as_u16(), order["code"]);
+            *refusals.lock().unwrap().entry(why).or_default() += 1;
+        }
         match status {
             StatusCode::CREATED | StatusCode::ACCEPTED => true,
             StatusCode::CONFLICT => false,

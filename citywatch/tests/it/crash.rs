@@ -10,30 +10,25 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Child;
 
-use super::faults::{kill, stop};
 use super::harness::{City, signal, within};
+use super::strike::{ANY_MOMENT, Table, killed_at, stopped_at};
+use super::visitors::Visitors;
 
 /// Orders adopts after this; whoever is stopped is stopped for longer.
-const LEASE_MS: u64 = 1_000;
-const STOP_MS: u64 = 2_500;
-/// How long a point may take to be passed under one of the moods.
-const PASSED: Duration = Duration::from_secs(6);
+const LEASE_MS: u64 = 800;
+/// Whoever is not heard of for so long is no longer found. The longest of all leases but one.
+const REGISTERED_MS: u64 = 1_500;
+const STILL: Duration = Duration::from_millis(2_000);
+/// A claim of payments lasts 3.5 s and until the bank has settled, and SQLite waits no longer than
+/// 5 s for another's transaction: between the two lies a stop of payments.
+const SETTLE_MS: u64 = 500;
+const STILL_PAYMENTS: Duration = Duration::from_millis(4_400);
 const TERMINAL: &str = "30s";
 /// Hits of each point in the long form.
 const HITS: u32 = 3;
 const RANDOM_KILLS: usize = 100;
 /// Under way at each random kill, at least.
 const IN_FLIGHT: f64 = 5.0;
-
-/// Services with points, each with the process that is harmed. Of those with two processes the
-/// other one goes on, and adopts.
-const TARGETS: [&str; 5] = [
-    "orders-1",
-    "payments-1",
-    "inventory-1",
-    "cart-1",
-    "catalog-1",
-];
 
 /// Where most orders pass: the short form.
 const SHORT: [(&str, &str); 14] = [
@@ -53,37 +48,33 @@ const SHORT: [(&str, &str); 14] = [
     ("cart-1", "server"),
 ];
 
-/// What the bank and the rules are like, so that undoing is passed through as well as doing.
-const MOODS: [(&str, &str); 4] = [
-    ("fair", r#"{"delay_ms": 20}"#),
-    ("declining", r#"{"decline": 0.7}"#),
-    (
-        "forgetful",
-        r#"{"delay_ms": 50, "fail_before": 0.3, "fail_after": 0.5}"#,
-    ),
-    ("hanging", r#"{"hang_after": 0.7}"#),
+/// What the bank is like, in turns, so that undoing is passed through as well as doing.
+const MOODS: [&str; 3] = [
+    r#"{"delay_ms": 20}"#,
+    r#"{"delay_ms": 50, "jitter_ms": 600, "decline": 0.2, "fail_before": 0.2, "fail_after": 0.3}"#,
+    r#"{"delay_ms": 50, "fail_before": 0.2, "hang_after": 0.6}"#,
 ];
+const MOOD: Duration = Duration::from_secs(5);
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Hits {
-    kill: u32,
-    stop: u32,
-}
-
-type Table = BTreeMap<(String, String), Hits>;
-
-async fn raise() -> City {
-    let lease = LEASE_MS.to_string();
+/// What makes orders wait, retry, give up and be adopted within the time of a test.
+async fn raise(further: &[(&str, &str)]) -> City {
+    let [lease, registered, settle] =
+        [LEASE_MS, REGISTERED_MS, SETTLE_MS].map(|millis| millis.to_string());
     let rates = json!({"default": {}, "sign_in": {}, "order": {}}).to_string();
-    let variables = [
+    let mut variables = vec![
         ("CITYWATCH_ORDERS__LEASE_MS", lease.as_str()),
         // An order whose bank says nothing is given up while the test still looks.
         ("CITYWATCH_ORDERS__GIVE_UP_MS", "6000"),
         ("CITYWATCH_ORDERS__RETRY_MAX_MS", "1000"),
-        ("CITYWATCH_REGISTRY__LEASE_TTL_MS", "1500"),
+        ("CITYWATCH_PAYMENTS__SETTLE_MS", settle.as_str()),
+        ("CITYWATCH_REGISTRY__LEASE_TTL_MS", registered.as_str()),
         ("CITYWATCH_GATEWAY__RATES", rates.as_str()),
     ];
-    City::raise(&["--faults", "--replicas", "orders=2"], &variables).await
+    variables.retain(|(name, _)| !further.iter().any(|(other, _)| other == name));
+    variables.extend(further);
+    // Of those with two processes the other one goes on, and takes over.
+    let twice = ["--replicas", "orders=2", "--replicas", "payments=2"];
+    City::raise(&[["--faults"].as_slice(), &twice].concat(), &variables).await
 }
 
 /// Shoppers who buy until they are told to stop.
@@ -133,108 +124,64 @@ async fn settle(city: &City, shoppers: Shoppers, what: &str) {
     city.assert_clean(&ledger);
 }
 
-/// Kills a process at a point; true once it has died there.
-async fn killed_at(city: &City, process: &str, point: &str) -> bool {
-    let Some(pid) = city.pid(process) else {
-        return false;
-    };
-    if !city.arm(process, point, &kill()).await {
-        return false;
-    }
-    let died = within(PASSED, async || city.pid(process) != Some(pid)).await;
-    if died.is_none() {
-        city.disarm(process, point).await;
-        return false;
-    }
-    // At once: how long it would have waited after so many deaths is no question here.
-    city.prints(&["release", process]).await;
-    true
-}
-
-/// Stops a process at a point for longer than a lease; true once it has stood still there.
-async fn stopped_at(city: &City, process: &str, point: &str) -> bool {
-    if !city.arm(process, point, &stop(STOP_MS)).await {
-        return false;
-    }
-    let pid = city.pid(process).unwrap();
-    let stands_still = async || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('T'))
-    };
-    // Its lease also ends if nobody passes.
-    if within(Duration::from_millis(STOP_MS - 100), stands_still)
-        .await
-        .is_none()
-    {
-        city.disarm(process, point).await;
-        return false;
-    }
-    let goes_on = within(Duration::from_millis(2 * STOP_MS), async || {
-        !stands_still().await
-    })
-    .await;
-    assert!(goes_on.is_some(), "{process} never went on after {point}");
-    true
-}
-
-/// Strikes a point, under one mood of the bank after the other until somebody passes it.
-async fn strike(city: &City, process: &str, point: &str, table: &mut Table, wanted: u32) {
-    let hits = table
-        .entry((process.to_owned(), point.to_owned()))
-        .or_default();
-    for (_, mood) in MOODS {
+/// The bank has one mood after the other.
+async fn moods(city: &City) {
+    for mood in MOODS.into_iter().cycle() {
         city.bank(&serde_json::from_str(mood).unwrap()).await;
-        while hits.kill < wanted && killed_at(city, process, point).await {
-            hits.kill += 1;
-        }
-        while hits.stop < wanted && stopped_at(city, process, point).await {
-            hits.stop += 1;
-        }
-        if hits.kill >= wanted && hits.stop >= wanted {
-            return;
-        }
+        tokio::time::sleep(MOOD).await;
     }
 }
 
-fn print(table: &Table) {
-    println!(
-        "{:<14} {:<32} {:>5} {:>5}",
-        "process", "point", "kill", "stop"
-    );
-    for ((process, point), hits) in table {
-        println!(
-            "{process:<14} {point:<32} {:>5} {:>5}",
-            hits.kill, hits.stop
-        );
+/// Strikes every point of these processes, each until it was hit often enough. What nobody passes
+/// gets a second chance at the end.
+async fn strike(city: &City, processes: &[String], points: &[(String, String)]) -> Table {
+    let mut table = Table::default();
+    for _ in 0..2 {
+        for (process, point) in points.iter().filter(|(of, _)| processes.contains(of)) {
+            let started = Instant::now();
+            let hits = table.at(process, point);
+            let still = match process.as_str() {
+                "payments-1" => STILL_PAYMENTS,
+                _ => STILL,
+            };
+            while hits.kill < HITS && killed_at(city, process, point).await {
+                hits.kill += 1;
+            }
+            while hits.stop < HITS && stopped_at(city, process, point, still).await {
+                hits.stop += 1;
+            }
+            let took = started.elapsed().as_secs_f64();
+            println!("{process} {point}: {hits:?} in {took:.1} s");
+        }
     }
+    table
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_order_is_lost_when_a_service_dies_where_it_hurts() {
-    let city = raise().await;
+    let city = raise(&[]).await;
     let shoppers = Shoppers::enter(&city, "20/s");
-    let mut table = Table::new();
+    let mut table = Table::default();
     city.bank(&json!({"delay_ms": 20})).await;
     for (process, point) in SHORT {
         let known = city.points(process).await;
         assert!(
-            known.iter().any(|known| known.name == point),
+            known.iter().any(|known| known == point),
             "{process} has no {point}: {known:?}"
         );
-        let hits = table
-            .entry((process.to_owned(), point.to_owned()))
-            .or_default();
-        hits.kill += u32::from(killed_at(&city, process, point).await);
+        let hit = killed_at(&city, process, point).await;
+        table.at(process, point).kill += u32::from(hit);
     }
-    for (process, point) in [("orders-1", "charge.after_send"), ("payments-1", "server")] {
-        let hits = table
-            .entry((process.to_owned(), point.to_owned()))
-            .or_default();
-        hits.stop += u32::from(stopped_at(&city, process, point).await);
+    let missed = table.short_of(1, 0);
+    for (process, point, still) in [
+        ("orders-1", "charge.after_send", STILL),
+        ("payments-1", "server", STILL_PAYMENTS),
+    ] {
+        let hit = stopped_at(&city, process, point, still).await;
+        assert!(hit, "{process} never passed {point}\n{}", city.said());
+        table.at(process, point).stop += 1;
     }
-    print(&table);
-    let missed: Vec<_> = table.iter().filter(|(_, hits)| hits.kill == 0).collect();
+    println!("{table}");
     assert!(
         missed.is_empty(),
         "never passed: {missed:?}\n{}",
@@ -245,36 +192,52 @@ async fn no_order_is_lost_when_a_service_dies_where_it_hurts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "an hour: scripts/crash runs it"]
+#[ignore = "twenty minutes: scripts/crash runs it"]
 async fn no_order_is_lost_wherever_a_service_dies_or_stands_still() {
-    let city = raise().await;
-    let mut table = Table::new();
-    for process in TARGETS {
-        let shoppers = Shoppers::enter(&city, "20/s");
-        let ready = within(Duration::from_secs(10), async || {
-            !city.points(process).await.is_empty()
-        });
-        assert!(
-            ready.await.is_some(),
-            "{process} has no points\n{}",
-            city.said()
-        );
-        for point in city.points(process).await {
-            strike(&city, process, &point.name, &mut table, HITS).await;
-            let hits = table[&(process.to_owned(), point.name.clone())];
-            println!(
-                "{process} {}: {hits:?}, passed {} times before",
-                point.name, point.hits
-            );
+    let city = raise(&[
+        // Most orders are answered before the bank has said anything, and given up soon.
+        ("CITYWATCH_ORDERS__ANSWER_WITHIN_MS", "300"),
+        ("CITYWATCH_ORDERS__GIVE_UP_MS", "2500"),
+        // Some reservations do not outlast their order.
+        ("CITYWATCH_INVENTORY__RESERVATION_TTL_MS", "3000"),
+        ("CITYWATCH_PAYMENTS__RECONCILE_AFTER_MS", "1000"),
+        ("CITYWATCH_CART__CART_TTL_MS", "60000"),
+        ("CITYWATCH_CART__SWEEP_INTERVAL_MS", "250"),
+        ("CITYWATCH_USERS__ACCESS_TOKEN_SECONDS", "7200"),
+    ])
+    .await;
+    let visitors = Visitors::enter(&city).await;
+    let mut points = Vec::new();
+    for process in city.first_of_each() {
+        let mut known = city.points(&process).await;
+        if known.is_empty() {
+            known.push(ANY_MOMENT.to_owned());
         }
-        settle(&city, shoppers, process).await;
+        points.extend(known.into_iter().map(|point| (process.clone(), point)));
     }
-    print(&table);
-    let missed: Vec<_> = table
-        .iter()
-        .filter(|(_, hits)| hits.kill < HITS || hits.stop < HITS)
-        .collect();
-    assert!(missed.is_empty(), "hit less than {HITS} times: {missed:?}");
+    println!("{} points: {points:?}", points.len());
+    let shoppers = Shoppers::enter(&city, "25/s");
+    // Orders has nearly as many points as all others together.
+    let (orders, others): (Vec<_>, Vec<_>) = city
+        .first_of_each()
+        .into_iter()
+        .partition(|process| process == "orders-1");
+    let striking = async {
+        tokio::join!(
+            strike(&city, &orders, &points),
+            strike(&city, &others, &points)
+        )
+    };
+    let (mut table, of_others) = tokio::select! {
+        tables = striking => tables,
+        () = moods(&city) => unreachable!("moods change for ever"),
+        () = visitors.stroll(&city) => unreachable!("visitors stroll for ever"),
+    };
+    table.extend(of_others);
+    println!("{table}");
+    settle(&city, shoppers, "all").await;
+    let missed = table.short_of(HITS, HITS);
+    assert!(missed.is_empty(), "hit less than {HITS} times: {missed:#?}");
     city.stop().await;
 }
 
@@ -284,7 +247,7 @@ async fn no_order_is_lost_by_a_hundred_deaths_at_random() {
     let seed: u64 = std::env::var("CRASH_SEED").map_or(1, |seed| seed.parse().unwrap());
     println!("CRASH_SEED={seed}");
     let mut random = rand::rngs::StdRng::seed_from_u64(seed);
-    let city = raise().await;
+    let city = raise(&[]).await;
     city.bank(&json!({"delay_ms": 200})).await;
     let shoppers = Shoppers::enter(&city, "40/s");
     let victims = [

@@ -1,16 +1,10 @@
 //! Fault points of the running city, as an operator sees and arms them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::harness::City;
-
-/// A point of one process.
-#[derive(Clone, Debug)]
-pub(crate) struct Point {
-    pub(crate) name: String,
-    /// Passed so often since the process began.
-    pub(crate) hits: u64,
-}
 
 impl City {
     fn faults_url(&self, process: &str) -> Option<String> {
@@ -24,8 +18,18 @@ impl City {
         token.trim().to_owned()
     }
 
-    /// Every point of a process; none while it is down.
-    pub(crate) async fn points(&self, process: &str) -> Vec<Point> {
+    /// The first process of each service.
+    pub(crate) fn first_of_each(&self) -> Vec<String> {
+        let state = self.state();
+        let processes = state["processes"].as_object().unwrap().iter();
+        processes
+            .filter(|(_, process)| process["replica"] == 1 && process["service"] != "acquirer")
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// The name of every point of a process; none while it is down.
+    pub(crate) async fn points(&self, process: &str) -> Vec<String> {
         let Some(url) = self.faults_url(process) else {
             return Vec::new();
         };
@@ -35,11 +39,8 @@ impl City {
         };
         let list: Value = answer.json().await.unwrap_or_default();
         let points = list["points"].as_array().cloned().unwrap_or_default();
-        let point = |point: &Value| Point {
-            name: point["name"].as_str().unwrap_or_default().to_owned(),
-            hits: point["hits"].as_u64().unwrap_or_default(),
-        };
-        points.iter().map(point).collect()
+        let name = |point: &Value| point["name"].as_str().unwrap_or_default().to_owned();
+        points.iter().map(name).collect()
     }
 
     /// Arms a fault; says whether the process took it.
@@ -63,10 +64,11 @@ impl City {
 
 /// The process ends itself there.
 pub(crate) fn kill() -> Value {
-    json!({"action": "kill", "count": 1, "lease_ms": 30_000})
+    json!({"action": "kill", "count": 1, "lease_ms": 60_000})
 }
 
-/// The process stops there, for longer than anybody's lease of a saga.
-pub(crate) fn stop(lease_ms: u64) -> Value {
+/// The process stops itself there, until it is told to go on, or the lease is over.
+pub(crate) fn stop(lease: Duration) -> Value {
+    let lease_ms = u64::try_from(lease.as_millis()).unwrap();
     json!({"action": "stop", "count": 1, "lease_ms": lease_ms})
 }

@@ -18,4 +18,6 @@ mod prometheus;
 mod rules;
 mod runbooks;
 mod shop;
+mod strike;
 mod tour;
+mod visitors;

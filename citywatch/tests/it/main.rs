@@ -20,4 +20,5 @@ mod runbooks;
 mod shop;
 mod strike;
 mod tour;
+mod upset;
 mod visitors;

@@ -14,6 +14,7 @@ mod harness;
 mod interop;
 mod isolation;
 mod pages;
+mod patches;
 mod prometheus;
 mod rules;
 mod runbooks;

@@ -92,6 +92,11 @@ impl DataDir {
         self.path.join("logs")
     }
 
+    /// The stack's configuration, and what it keeps.
+    pub(crate) fn stack(&self) -> PathBuf {
+        self.path.join("stack")
+    }
+
     /// What the shoppers of this city were answered.
     pub(crate) fn order_journal(&self) -> PathBuf {
         self.path.join("orders.journal.jsonl")

@@ -12,6 +12,7 @@ mod health;
 mod hold;
 mod journal;
 mod keys;
+mod leash;
 mod ledger;
 mod load;
 mod registry;
@@ -59,6 +60,8 @@ enum Command {
     Release(hold::Release),
     Keys(keys::Arguments),
     Health(health::Arguments),
+    #[command(hide = true)]
+    Leash(leash::Arguments),
 }
 
 /// Run one service, or the acquirer, in this process.
@@ -115,6 +118,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Settings(arguments) => settings::command(&arguments),
         Command::Keys(arguments) => keys::command(&arguments),
+        Command::Leash(arguments) => leash::run(&arguments),
         other => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -131,9 +135,10 @@ fn run(command: Command) -> Result<ExitCode> {
                     Command::Hold(arguments) => hold::hold(arguments).await,
                     Command::Release(arguments) => hold::release(arguments).await,
                     Command::Health(arguments) => health::command(arguments).await,
-                    Command::Serve(_) | Command::Settings(_) | Command::Keys(_) => {
-                        unreachable!("done above")
-                    }
+                    Command::Serve(_)
+                    | Command::Settings(_)
+                    | Command::Keys(_)
+                    | Command::Leash(_) => unreachable!("done above"),
                 }
             })
         }

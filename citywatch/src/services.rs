@@ -8,6 +8,7 @@ use app::{Common, Options, ServeError, Service};
 use serde_json::Value;
 
 use crate::config::check_service;
+use crate::up::stack;
 
 /// Where a service stands in the order of starting and stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +118,8 @@ fn read<S: Service>(sources: &Sources) -> Result<Vec<Setting>, SettingsError> {
     Ok(settings)
 }
 
-fn list<T: Section>(shared: bool, values: &T, defaults: &T) -> Vec<Setting> {
+/// Every setting of a section: values as they are, and as they are when nothing is set.
+pub(crate) fn list<T: Section>(shared: bool, values: &T, defaults: &T) -> Vec<Setting> {
     T::KEYS
         .iter()
         .map(|key| Setting {
@@ -146,7 +148,7 @@ pub(crate) fn sources(config: Option<&Path>) -> Result<Sources> {
     let sources = Sources::open(config)?;
     // A service reads its own table and `city`; only here is every name known.
     for table in sources.tables() {
-        if table != CITY {
+        if table != CITY && table != stack::SECTION {
             find(table).with_context(|| format!("[{table}] of the settings file"))?;
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::services::{self, Entry, SERVICES, Setting, variable};
 use crate::terminal::{Paint, out, outln};
+use crate::up::stack;
 
 /// Show every setting: what it does, its default, how to change it.
 #[derive(Args, Debug)]
@@ -18,7 +19,7 @@ Defaults < file < environment < registry documents. `boot` and `secret` keys are
 `live` keys also change while the city runs (`citywatch config set`). The output is a settings \
 file: save it as citywatch.toml and uncomment what you change.")]
 pub(crate) struct Arguments {
-    /// One service [default: all]
+    /// One service, or `stack` [default: all]
     service: Option<String>,
     /// Read values from this file too [default: citywatch.toml, if it is there]
     #[arg(long, value_name = "FILE")]
@@ -30,18 +31,27 @@ pub(crate) struct Arguments {
 
 pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode> {
     let sources = services::sources(arguments.config.as_deref())?;
-    let entries: Vec<&Entry> = match &arguments.service {
+    let entries: Vec<&Entry> = match arguments.service.as_deref() {
+        Some(stack::SECTION) => Vec::new(),
         Some(name) => vec![services::find(name)?],
         None => SERVICES.iter().collect(),
     };
     let mut sections = Vec::new();
     for entry in entries {
-        sections.push((entry, entry.settings(&sources)?));
+        sections.push((entry.name, entry.about, entry.settings(&sources)?));
+    }
+    if arguments
+        .service
+        .as_deref()
+        .is_none_or(|name| name == stack::SECTION)
+    {
+        let settings = stack::settings(&sources)?;
+        sections.push((stack::SECTION, stack::ABOUT, settings));
     }
     if arguments.json {
         let all: serde_json::Map<String, Value> = sections
             .iter()
-            .map(|(entry, settings)| (entry.name.to_owned(), as_json(entry, settings)))
+            .map(|(section, _, settings)| ((*section).to_owned(), as_json(section, settings)))
             .collect();
         outln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(ExitCode::SUCCESS);
@@ -49,7 +59,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode> {
     let paint = Paint::stdout();
     // What all have is said once, unless one service was asked for.
     if arguments.service.is_none()
-        && let Some((_, settings)) = sections.first()
+        && let Some((_, _, settings)) = sections.first()
     {
         let shared = settings.iter().filter(|setting| setting.shared);
         out!(
@@ -57,15 +67,15 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode> {
             as_toml("city", "for every service at once", shared, paint)
         );
     }
-    for (entry, settings) in &sections {
+    for (section, about, settings) in &sections {
         let wanted = |setting: &&Setting| !setting.shared || arguments.service.is_some();
         let shown = settings.iter().filter(wanted);
-        out!("{}", as_toml(entry.name, entry.about, shown, paint));
+        out!("{}", as_toml(section, about, shown, paint));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(entry: &Entry, settings: &[Setting]) -> Value {
+fn as_json(section: &str, settings: &[Setting]) -> Value {
     settings
         .iter()
         .map(|setting| {
@@ -75,7 +85,7 @@ fn as_json(entry: &Entry, settings: &[Setting]) -> Value {
                 "shared": setting.shared,
                 "default": setting.default,
                 "value": setting.value,
-                "variable": entry.variable(setting.key.name),
+                "variable": variable(section, setting.key.name),
                 "doc": doc(setting).join(" "),
             })
         })

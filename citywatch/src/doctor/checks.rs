@@ -14,6 +14,7 @@ use crate::city::CityState;
 use crate::data_dir::DataDir;
 use crate::terminal::bytes;
 use crate::up::board::{Process, Status};
+use crate::up::stack;
 
 /// Longest time that a well process takes to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -112,15 +113,16 @@ async fn standing(client: &Client, process: &Process) -> Finding {
     if !alive && Path::new("/proc").exists() {
         return Finding::unwell(name, "its process is gone", log);
     }
-    // The bank has one listener, and is no part of the city: it says that it lives, no more.
     let (listener, probe) = match process.service.as_str() {
-        bank::NAME => (&process.public, "livez"),
-        _ => (&process.admin, "readyz"),
+        // The bank has one listener, and says that it lives, no more.
+        bank::NAME => (&process.public, "/livez"),
+        other if stack::is_part(other) => (&process.admin, stack::health_path(other)),
+        _ => (&process.admin, "/readyz"),
     };
     let Some(address) = listener else {
         return Finding::unwell(name, "no address to ask", log);
     };
-    match client.get(format!("http://{address}/{probe}")).send().await {
+    match client.get(format!("http://{address}{probe}")).send().await {
         Err(error) => Finding::unwell(name, format!("does not answer at {address}: {error}"), log),
         Ok(answer) if answer.status().is_success() => {
             let restarts = match process.restarts {
@@ -158,8 +160,13 @@ fn failed_checks(readiness: &Value) -> String {
     }
 }
 
+/// The bank and the stack are no part of the city: they register nowhere.
+fn is_service(process: &Process) -> bool {
+    process.service != bank::NAME && !stack::is_part(&process.service)
+}
+
 async fn metrics_page(client: &Client, process: &Process) -> Option<String> {
-    let admin = process.admin.as_ref()?;
+    let admin = process.admin.as_ref().filter(|_| is_service(process))?;
     let answer = client
         .get(format!("http://{admin}/metrics"))
         .send()
@@ -180,6 +187,7 @@ fn lost_telemetry(process: &Process, page: &str) -> Vec<Finding> {
     let spans: Vec<String> = SPANS
         .iter()
         .flat_map(|name| page::above_zero(page, name))
+        .filter(|sample| sample.contains("error_type="))
         .collect();
     if !spans.is_empty() {
         findings.push(Finding::note(
@@ -227,8 +235,7 @@ fn span_store(process: &Process, page: &str) -> Option<Finding> {
 async fn registry_view(client: &Client, data: &DataDir, state: &CityState) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut expected: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
-    let registered = |process: &&Process| process.service != bank::NAME;
-    for process in state.processes.values().filter(registered) {
+    for process in state.processes.values().filter(|it| is_service(it)) {
         let addresses = expected.entry(process.service.as_str()).or_default();
         if process.status == Status::Ready {
             addresses.extend(process.public.as_deref());
@@ -324,28 +331,17 @@ async fn listed(
 
 /// Programs that the city does well without, and that make it more.
 fn tools() -> Vec<Finding> {
-    [
-        ("prometheus", "metrics and alerts over time"),
-        ("promtool", "checks of metrics pages and rules"),
-    ]
-    .into_iter()
-    .map(|(tool, what)| match on_path(tool) {
-        Some(path) => Finding::well(tool, path),
-        None => Finding::note(
-            tool,
-            format!("not on PATH; it gives {what}"),
-            "optional: install Prometheus from your package manager",
-        ),
-    })
-    .collect()
-}
-
-fn on_path(tool: &str) -> Option<String> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(tool))
-        .find(|file| file.is_file())
-        .map(|file| file.display().to_string())
+    stack::PROGRAMS
+        .iter()
+        .map(|program| match program.find() {
+            Some(path) => Finding::well(program.name, path.display().to_string()),
+            None => Finding::note(
+                program.name,
+                format!("not here; under `up --stack` it gives {}", program.gives),
+                format!("optional: {}", program.remedy()),
+            ),
+        })
+        .collect()
 }
 
 fn memory(state: &CityState, span_store_bytes: Option<u64>) -> Option<Memory> {

@@ -28,12 +28,19 @@ pub(crate) enum Shown {
     All,
 }
 
+/// What the city's services call them first, then what the stack's programs do.
+const TIME: [&str; 3] = ["timestamp", "time", "ts"];
+const MESSAGE: [&str; 2] = ["message", "msg"];
+const LEVEL: &str = "level";
+/// For whoever reads the file.
+const NO_NEWS: [&str; 5] = ["target", "service", "span_id", "resource", "stacktrace"];
+
 /// One log line as a person reads it; `None` when it is not to be shown.
 pub(crate) fn readable(line: &[u8], shown: Shown, paint: Paint) -> Option<String> {
     // Access logs come here at the rate of the traffic: look before parsing.
     let levels = match shown {
-        Shown::Errors => &["ERROR"][..],
-        Shown::Warnings => &["ERROR", "WARN"],
+        Shown::Errors => &["ERROR", "FATAL"][..],
+        Shown::Warnings => &["ERROR", "FATAL", "WARN"],
         Shown::All => &[],
     };
     let wanted =
@@ -42,30 +49,25 @@ pub(crate) fn readable(line: &[u8], shown: Shown, paint: Paint) -> Option<String
         return None;
     }
     let fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
-    let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
-    let level = text("level").to_ascii_uppercase();
+    let text = |keys: &[&str]| {
+        let mut texts = keys.iter().filter_map(|key| fields.get(*key)?.as_str());
+        texts.next().unwrap_or_default()
+    };
+    let level = text(&[LEVEL]).to_ascii_uppercase();
     if !wanted(&|one| one == level) {
         return None;
     }
-    let time = text("timestamp");
+    let time = text(&TIME);
     let time = time.get(11..19).unwrap_or(time);
     let level = match level.as_str() {
-        "ERROR" => paint.red("ERROR"),
+        "ERROR" | "FATAL" => paint.red("ERROR"),
         "WARN" => paint.yellow("WARN "),
         other => paint.dim(&format!("{other:<5}")),
     };
-    let mut out = format!("{} {level} {}", paint.dim(time), text("message"));
+    let mut out = format!("{} {level} {}", paint.dim(time), text(&MESSAGE));
     for (key, value) in &fields {
-        if [
-            "timestamp",
-            "level",
-            "target",
-            "message",
-            "service",
-            "span_id",
-        ]
-        .contains(&key.as_str())
-        {
+        let said = |keys: &[&str]| keys.contains(&key.as_str());
+        if key == LEVEL || said(&TIME) || said(&MESSAGE) || said(&NO_NEWS) {
             continue;
         }
         let value = value
@@ -78,7 +80,8 @@ pub(crate) fn readable(line: &[u8], shown: Shown, paint: Paint) -> Option<String
 }
 
 fn mentions(line: &[u8], word: &[u8]) -> bool {
-    line.windows(word.len()).any(|window| window == word)
+    line.windows(word.len())
+        .any(|window| window.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -107,5 +110,14 @@ mod tests {
         );
         assert!(readable(info, Shown::All, Paint::plain()).is_some());
         assert_eq!(readable(warn, Shown::Errors, Paint::plain()), None);
+    }
+
+    #[test]
+    fn the_stacks_programs_are_read_too() {
+        let collector = br#"{"level":"warn","ts":"2026-11-21T12:00:01.5Z","msg":"no room","resource":{"a":1},"spans":3}"#;
+        let prometheus = br#"{"time":"2026-11-21T12:00:01.5Z","level":"ERROR","msg":"bad rule"}"#;
+        let read = |line: &[u8]| readable(line, Shown::Warnings, Paint::plain()).unwrap();
+        assert_eq!(read(collector), "12:00:01 WARN  no room spans=3");
+        assert_eq!(read(prometheus), "12:00:01 ERROR bad rule");
     }
 }

@@ -9,6 +9,7 @@ mod output;
 mod plan;
 mod ports;
 mod ready;
+pub(crate) mod stack;
 mod supervisor;
 
 pub(crate) use plan::reachable;
@@ -61,6 +62,12 @@ pub(crate) struct Arguments {
     /// Seed of the shoppers [default: random]
     #[arg(long, requires = "load")]
     seed: Option<u64>,
+    /// With the collector, Jaeger, Prometheus and Alertmanager that are on this machine
+    #[arg(long)]
+    stack: bool,
+    /// Webhook that alerts are posted to [default: the setting `pager_url` of `stack`]
+    #[arg(long, value_name = "URL", requires = "stack")]
+    pager: Option<String>,
     /// Let whoever holds the operator token break it on purpose: for drills, never for a shop
     #[arg(long)]
     faults: bool,
@@ -90,9 +97,13 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
         acquirer_token: data.ensure_acquirer_token()?,
         first_admin_password: password.ensure()?,
     };
-    let replicas = arguments.replicas.iter().cloned().collect();
-    let config = arguments.config.as_deref();
-    let plan = plan(&data, config, &replicas, &secrets, arguments.faults)?;
+    let wanted = plan::Wanted {
+        replicas: arguments.replicas.iter().cloned().collect(),
+        faults: arguments.faults,
+        stack: arguments.stack,
+        pager: arguments.pager.as_deref(),
+    };
+    let plan = plan(&data, arguments.config.as_deref(), &wanted, &secrets)?;
     let first_admin = secrets
         .first_admin_password
         .map(|password| first_admin(arguments.config.as_deref(), password))
@@ -195,12 +206,13 @@ impl City {
             ("otlp_http", "observatory", "otlp_http_listen"),
             (bank::NAME, bank::NAME, "listen"),
         ];
-        let addresses = parts
+        let mut addresses: BTreeMap<String, String> = parts
             .into_iter()
             .filter_map(|(part, service, key)| {
                 Some((part.to_owned(), plan::url(&plan.listeners, service, key)?))
             })
             .collect();
+        addresses.extend(plan.stack.iter().flat_map(|stack| stack.addresses.clone()));
         Self {
             data,
             addresses,
@@ -213,7 +225,7 @@ impl City {
         }
     }
 
-    /// Starts the ground, then the rest; returns when all are ready.
+    /// Starts all in turn; returns when all are ready.
     async fn raise(&mut self, plan: Plan) -> Result<()> {
         let listener = control::listen(&self.data)?;
         tokio::spawn(keep_state(
@@ -223,15 +235,19 @@ impl City {
             Arc::clone(&self.screen),
         ));
         let Plan {
-            specs, patience, ..
+            mut specs,
+            patience,
+            stack,
+            ..
         } = plan;
-        let (ground, rest): (Vec<_>, Vec<_>) = specs
-            .into_iter()
-            .partition(|spec| stage(spec.service) == Stage::Ground);
-        for specs in [ground, rest] {
+        if let Some(stack) = stack {
+            stack.watch(&self.board)?;
+        }
+        specs.sort_by_key(|spec| turn(spec.service));
+        for specs in specs.chunk_by(|one, next| turn(one.service) == turn(next.service)) {
             for spec in specs {
                 self.processes.push(Supervised::start(
-                    spec,
+                    spec.clone(),
                     self.restarts,
                     patience,
                     self.board.clone(),
@@ -353,9 +369,12 @@ impl City {
     }
 
     async fn stop_in_order(&self) {
-        let order: [&dyn Fn(&str) -> bool; 4] = [
+        let order: [&dyn Fn(&str) -> bool; 6] = [
+            &stack::judges,
             &|service| stage(service) == Stage::Edge,
             &|service| stage(service) == Stage::Inner,
+            // It still has spans for those behind it.
+            &|service| service == stack::COLLECTOR,
             // The observatory is there until the last span is.
             &|service| stage(service) == Stage::Ground && service != "observatory",
             &|_| true,
@@ -383,7 +402,17 @@ impl City {
     }
 }
 
-/// The bank is nobody's service, and there before whoever charges.
+/// The ground first, then what takes its telemetry, then the rest.
+fn turn(service: &str) -> u8 {
+    match stage(service) {
+        _ if stack::judges(service) => 2,
+        _ if stack::is_part(service) => 1,
+        Stage::Ground => 0,
+        Stage::Inner | Stage::Edge => 2,
+    }
+}
+
+/// The bank and the stack are nobody's service. The bank is there before whoever charges.
 fn stage(service: &str) -> Stage {
     services::find(service).map_or(Stage::Ground, |entry| entry.stage)
 }

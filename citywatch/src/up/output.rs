@@ -119,7 +119,9 @@ impl Output {
         let paint = self.screen.paint();
         let name = paint.bold(&format!("{process:<13}"));
         let said = readable(line, Shown::Errors, Paint::plain()).or_else(|| {
-            let plain = stream == Stream::Error && !line.is_empty();
+            // A line of a log that is not to be shown is nobody's last word.
+            let logged = line.first() == Some(&b'{');
+            let plain = stream == Stream::Error && !line.is_empty() && !logged;
             plain.then(|| String::from_utf8_lossy(line).into_owned())
         });
         let shown = readable(line, self.shown(), paint).or_else(|| said.clone());

@@ -1,12 +1,14 @@
 //! Which processes make the city, and what each is told: arguments and environment.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::ports::{self, Listeners};
+use super::ports::{self, Listeners, Settling};
+use super::stack::Stack;
 use super::supervisor::{Patience, Spec};
 use crate::bank;
 use crate::data_dir::DataDir;
@@ -20,6 +22,19 @@ pub(crate) struct Plan {
     pub(crate) specs: Vec<Spec>,
     pub(crate) patience: Patience,
     pub(crate) listeners: BTreeMap<&'static str, Listeners>,
+    pub(crate) stack: Option<Stack>,
+}
+
+/// What whoever raises the city says of it, beside the settings.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) replicas: BTreeMap<String, u32>,
+    /// It may be broken on purpose.
+    pub(crate) faults: bool,
+    /// With the stack that others make.
+    pub(crate) stack: bool,
+    /// Who is told of alerts, if not who the settings name.
+    pub(crate) pager: Option<&'a str>,
 }
 
 /// What is known to few.
@@ -35,11 +50,10 @@ pub(crate) struct Secrets {
 pub(crate) fn plan(
     data: &DataDir,
     config: Option<&Path>,
-    replicas: &BTreeMap<String, u32>,
+    wanted: &Wanted<'_>,
     secrets: &Secrets,
-    faults: bool,
 ) -> Result<Plan> {
-    for (service, &count) in replicas {
+    for (service, &count) in &wanted.replicas {
         let entry = services::find(service)?;
         if count != 1 && !entry.replicable {
             bail!(
@@ -57,16 +71,23 @@ pub(crate) fn plan(
         settings.insert(entry.name, entry.settings(&sources)?);
     }
     let fixed = SERVICES.iter().filter(|entry| !entry.replicable);
-    let listeners = ports::settle(fixed.map(|entry| (entry, &*settings[entry.name])))?;
+    let mut settling = Settling::default();
+    let fixed = fixed.map(|entry| (entry, &*settings[entry.name]));
+    let listeners = ports::settle(fixed, &mut settling)?;
+    let plan_stack = || Stack::plan(data, &sources, wanted.pager, &listeners, &mut settling);
+    let stack = wanted.stack.then(plan_stack).transpose()?;
+    settling.done()?;
     data.ensure_service_keys(SERVICES.iter().map(|entry| entry.name))?;
     let program = std::env::current_exe().context("where this program is")?;
     let config = config.map(std::path::absolute).transpose()?;
-    let city = city_environment(data, &listeners, faults);
+    let collector = stack.as_ref().map(|stack| stack.collector);
+    let city = city_environment(data, &listeners, collector, wanted.faults);
     let mut specs = vec![the_bank(data, &program, &listeners, secrets)];
+    specs.extend(stack.iter().flat_map(|stack| stack.specs.clone()));
     for entry in SERVICES {
         let mut environment = city.clone();
         environment.extend(own_environment(entry, data, &listeners, secrets));
-        for replica in 1..=replicas.get(entry.name).copied().unwrap_or(1) {
+        for replica in 1..=wanted.replicas.get(entry.name).copied().unwrap_or(1) {
             specs.push(Spec {
                 service: entry.name,
                 replica,
@@ -82,6 +103,7 @@ pub(crate) fn plan(
         specs,
         patience: patience(&settings),
         listeners,
+        stack,
     })
 }
 
@@ -132,6 +154,7 @@ fn arguments(entry: &Entry, config: Option<&Path>) -> Vec<String> {
 fn city_environment(
     data: &DataDir,
     listeners: &BTreeMap<&'static str, Listeners>,
+    collector: Option<SocketAddr>,
     faults: bool,
 ) -> Vec<(String, String)> {
     let mut environment = vec![
@@ -150,7 +173,7 @@ fn city_environment(
     let unset = |name: &str| std::env::var_os(name).is_none();
     // Whoever points telemetry elsewhere is obeyed.
     if unset("OTEL_EXPORTER_OTLP_ENDPOINT") && unset("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
-        let collector = listeners["observatory"]["otlp_http_listen"];
+        let collector = collector.unwrap_or(listeners["observatory"]["otlp_http_listen"]);
         environment.push((
             "OTEL_EXPORTER_OTLP_ENDPOINT".into(),
             format!("http://{collector}"),
@@ -263,8 +286,8 @@ pub(crate) fn url(
 }
 
 /// An address that says every interface, as it is reached from beside it.
-pub(crate) fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -286,7 +309,7 @@ mod tests {
     }
 
     fn listeners() -> BTreeMap<&'static str, Listeners> {
-        let at = |port: u16| std::net::SocketAddr::from(([0, 0, 0, 0], port));
+        let at = |port: u16| SocketAddr::from(([0, 0, 0, 0], port));
         BTreeMap::from([
             ("registry", Listeners::from([("listen", at(8500))])),
             ("gateway", Listeners::from([("listen", at(8080))])),
@@ -315,7 +338,7 @@ mod tests {
     fn every_variable_that_is_set_is_a_setting() {
         let data = DataDir::named(Some(Path::new("/tmp/city"))).unwrap();
         for entry in SERVICES {
-            let mut environment = city_environment(&data, &listeners(), false);
+            let mut environment = city_environment(&data, &listeners(), None, false);
             environment.extend(own_environment(entry, &data, &listeners(), &secrets()));
             let sources = app::settings::Sources::from_environment(environment);
             if let Err(error) = entry.settings(&sources) {
@@ -338,8 +361,11 @@ mod tests {
         assert!(parse_replicas("catalog").is_err());
         assert!(parse_replicas("catalog=many").is_err());
         let data = DataDir::named(Some(Path::new("/tmp/city"))).unwrap();
-        let two = BTreeMap::from([("gateway".to_owned(), 2)]);
-        let error = plan(&data, None, &two, &secrets(), false)
+        let two = Wanted {
+            replicas: BTreeMap::from([("gateway".to_owned(), 2)]),
+            ..Wanted::default()
+        };
+        let error = plan(&data, None, &two, &secrets())
             .err()
             .unwrap()
             .to_string();

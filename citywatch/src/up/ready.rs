@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::board::{Process, Processes};
+use super::stack;
 use crate::bank;
 use crate::terminal::Paint;
 
@@ -58,7 +59,14 @@ pub(crate) fn table(
     row("otlp", address("otlp_http"), "OTLP over HTTP");
     row("", address("otlp_grpc"), "OTLP over gRPC");
     row(bank::NAME, address(bank::NAME), bank::ABOUT);
-    let grounded = |process: &Process| addresses.contains_key(&process.service);
+    for (page, about) in stack::PAGES {
+        if let Some(address) = addresses.get(page) {
+            row(page, address, about);
+        }
+    }
+    let grounded = |process: &Process| {
+        addresses.contains_key(&process.service) || stack::is_part(&process.service)
+    };
     for process in processes.values().filter(|process| !grounded(process)) {
         let public = process.public.as_deref().unwrap_or("-");
         row(

@@ -223,6 +223,9 @@ fn citywatch(data: &Path) -> Command {
         "OBSERVATORY__LISTEN",
         "OBSERVATORY__OTLP_GRPC_LISTEN",
         "OBSERVATORY__OTLP_HTTP_LISTEN",
+        "STACK__PROMETHEUS_LISTEN",
+        "STACK__ALERTMANAGER_LISTEN",
+        "STACK__JAEGER_LISTEN",
     ] {
         command.env(format!("CITYWATCH_{listener}"), "127.0.0.1:0");
     }

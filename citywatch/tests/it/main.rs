@@ -19,6 +19,7 @@ mod prometheus;
 mod rules;
 mod runbooks;
 mod shop;
+mod stack;
 mod strike;
 mod tour;
 mod upset;

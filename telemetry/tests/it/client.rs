@@ -1,6 +1,6 @@
 //! The client middleware against a real server.
 
-use crate::collected;
+use crate::{collected, nobody};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Version};
 use axum::routing::get;
@@ -113,11 +113,7 @@ async fn failures_are_named() {
     let (telemetry, collector) = collected("caller");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap();
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = nobody();
     let client = telemetry.client(reqwest::Client::new());
     assert!(client.get(format!("http://{dead}/")).send().await.is_err());
     let timeout = std::time::Duration::from_millis(50);
@@ -141,10 +137,7 @@ async fn failures_are_named() {
 #[tokio::test]
 async fn another_link_of_the_chain_may_know_better_why_an_attempt_fails() {
     let (telemetry, collector) = collected("caller");
-    let dead = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
+    let dead = nobody();
     let alive = serve(echo()).await;
     let client = telemetry.client(reqwest::Client::new());
     let known = ErrorType::default();

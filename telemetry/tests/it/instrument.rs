@@ -239,10 +239,7 @@ async fn a_trace_may_begin_with_the_opentelemetry_api() {
     let tracer = telemetry.tracer_provider().tracer("library");
     let client = telemetry.client(reqwest::Client::new());
     let span = tracer.start("sweep");
-    let dead = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = crate::nobody();
     let call = client.get(format!("http://{dead}/")).send();
     assert!(
         call.with_context(Context::current_with_span(span))

@@ -54,8 +54,10 @@ mod tls;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod trace_context;
 
+#[cfg(feature = "axum")]
+use telemetry::Settings;
 use telemetry::testing::Collector;
-use telemetry::{Service, Settings, Telemetry};
+use telemetry::{Service, Telemetry};
 
 pub(crate) fn collected(name: &str) -> (Telemetry, Collector) {
     let collector = Collector::new();
@@ -68,6 +70,7 @@ pub(crate) fn collected(name: &str) -> (Telemetry, Collector) {
 }
 
 /// The same, told by an environment.
+#[cfg(feature = "axum")]
 pub(crate) fn told(variables: &[(&str, &str)]) -> (Telemetry, Collector) {
     let settings = Settings::from_vars(|name| {
         let known = variables.iter().find(|(known, _)| *known == name);
@@ -81,4 +84,14 @@ pub(crate) fn told(variables: &[(&str, &str)]) -> (Telemetry, Collector) {
         .build()
         .unwrap();
     (telemetry, collector)
+}
+
+/// An address where nobody listens, and nobody can as long as these tests run: a port that is given
+/// back is given to the next who asks.
+pub(crate) fn nobody() -> std::net::SocketAddr {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::mem::forget(socket);
+    address
 }

@@ -176,9 +176,7 @@ async fn redirects_that_are_followed_above_are_a_span_each() {
 async fn failures_have_a_name_and_no_status() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap();
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let dead = gone.local_addr().unwrap();
-    drop(gone);
+    let dead = crate::nobody();
     let wait = std::time::Duration::from_millis(50);
     for (error, to, own_timeout) in [
         ("connection_refused", dead, None),

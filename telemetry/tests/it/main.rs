@@ -88,6 +88,7 @@ pub(crate) fn told(variables: &[(&str, &str)]) -> (Telemetry, Collector) {
 
 /// An address where nobody listens, and nobody can as long as these tests run: a port that is given
 /// back is given to the next who asks.
+#[cfg(all(feature = "axum", feature = "reqwest"))]
 pub(crate) fn nobody() -> std::net::SocketAddr {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();

@@ -11,6 +11,15 @@ use telemetry::settings::{Compression, Protocol};
 use telemetry::{DropReason, Format, Service, Settings, SpanCounts, Telemetry};
 use tokio::net::TcpListener;
 
+/// An address where nobody listens yet.
+async fn dead() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
 /// An address where connections are taken and nothing is ever said.
 async fn black_hole() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -81,12 +90,12 @@ async fn row(protocol: Protocol, address: SocketAddr) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn port_refused_over_http() {
-    row(Protocol::HttpProtobuf, crate::nobody()).await;
+    row(Protocol::HttpProtobuf, dead().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn port_refused_over_grpc() {
-    row(Protocol::Grpc, crate::nobody()).await;
+    row(Protocol::Grpc, dead().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,7 +190,7 @@ async fn a_collector_that_asks_for_peace_gets_it() {
 
 #[tokio::test]
 async fn shutdowns_and_flushes_do_not_wait_for_each_other() {
-    for address in [crate::nobody(), black_hole().await] {
+    for address in [dead().await, black_hole().await] {
         let telemetry = build(small(address, Protocol::HttpProtobuf));
         flood(&telemetry, 100);
         let flush = {
@@ -230,7 +239,7 @@ async fn telemetry_that_is_dropped_still_delivers() {
 
 #[tokio::test]
 async fn a_collector_that_comes_back_gets_what_waited() {
-    let address = crate::nobody();
+    let address = dead().await;
     let telemetry = build(small(address, Protocol::HttpProtobuf));
     span(&telemetry, "/", StatusCode::OK);
     telemetry.flush().await;
@@ -268,7 +277,7 @@ async fn a_restarted_collector_is_found_again() {
 
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_the_next_attempt() {
-    let address = crate::nobody();
+    let address = dead().await;
     let telemetry = build(small(address, Protocol::HttpProtobuf));
     span(&telemetry, "/", StatusCode::OK);
     telemetry.flush().await;
@@ -284,7 +293,7 @@ async fn a_shutdown_does_not_wait_for_the_next_attempt() {
 
 #[tokio::test]
 async fn retries_come_to_an_end() {
-    let mut settings = small(crate::nobody(), Protocol::HttpProtobuf);
+    let mut settings = small(dead().await, Protocol::HttpProtobuf);
     settings.traces.queue.retry_for = Duration::from_millis(1);
     let telemetry = build(settings);
     span(&telemetry, "/", StatusCode::OK);

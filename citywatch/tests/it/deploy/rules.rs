@@ -11,10 +11,11 @@ const WITHOUT_HEALTH_CHECK: [&str; 1] = ["otel-collector"];
 
 #[test]
 fn it_follows_the_specification() {
-    let Some(judge) = engines::program("check-jsonschema", "bin/check-jsonschema") else {
+    let Some(judge) = engines::program("check-jsonschema", "bin/python3") else {
         return;
     };
     let judged = Command::new(judge)
+        .args(["-m", "check_jsonschema"])
         .args(["--builtin-schema", "vendor.compose-spec", "compose.yml"])
         .current_dir(root())
         .output()

@@ -32,7 +32,7 @@ app::settings! {
 
 fn check(settings: &Settings) -> Result<(), String> {
     let day = 86_400_000;
-    let ranges = [
+    app::settings::in_ranges([
         ("answer_within_ms", settings.answer_within_ms, 1, day),
         ("lease_ms", settings.lease_ms, 10, day),
         ("give_up_ms", settings.give_up_ms, 1, day),
@@ -43,13 +43,7 @@ fn check(settings: &Settings) -> Result<(), String> {
         ("note_max_chars", settings.note_max_chars as u64, 0, 10_000),
         ("page_size", settings.page_size as u64, 1, 1_000),
         ("page_size_max", settings.page_size_max as u64, 1, 1_000),
-    ];
-    for (key, value, least, most) in ranges {
-        if !(least..=most).contains(&value) {
-            return Err(format!("`{key}` is {value}; it must be {least} to {most}"));
-        }
-    }
-    Ok(())
+    ])
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ app::settings! {
 }
 
 fn check(settings: &Settings) -> Result<(), String> {
-    let ranges = [
+    app::settings::in_ranges([
         (
             "access_token_seconds",
             settings.access_token_seconds,
@@ -43,13 +43,7 @@ fn check(settings: &Settings) -> Result<(), String> {
         ("key_rotation_hours", settings.key_rotation_hours, 1, 8_760),
         ("hash_concurrency", settings.hash_concurrency as u64, 1, 64),
         ("hash_queue", settings.hash_queue as u64, 1, 10_000),
-    ];
-    for (key, value, least, most) in ranges {
-        if !(least..=most).contains(&value) {
-            return Err(format!("`{key}` is {value}; it must be {least} to {most}"));
-        }
-    }
-    Ok(())
+    ])
 }
 
 #[cfg(test)]

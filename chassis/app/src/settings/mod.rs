@@ -8,6 +8,7 @@
 
 mod common;
 mod live;
+mod ranges;
 mod secret_file;
 mod section;
 mod sources;
@@ -15,6 +16,7 @@ mod sources;
 pub use common::Common;
 pub use live::Live;
 pub(crate) use live::Writer;
+pub use ranges::in_ranges;
 #[doc(hidden)]
 pub use section::read as __read;
 pub use section::{Key, KeyError, Mode, Secret, Section};

@@ -19,6 +19,7 @@
 #![warn(missing_docs)]
 
 mod armed;
+mod around;
 mod fault;
 mod faults;
 mod metrics;
@@ -26,6 +27,7 @@ mod point;
 mod process;
 mod strike;
 
+pub use around::Around;
 pub use fault::{Action, Fault, Injected, LEASE_MAX, TTL_MAX};
 pub use faults::{ArmedState, Faults, MAX_ARMED, PointState, Refused};
 pub use point::{Pass, Point};

@@ -1,69 +1,12 @@
 //! Where a fault may strike: before and after each commit and each call.
 
-use std::future::Future;
-
-use faults::{Faults, Injected, Point};
-
-/// The two points around one commit or one call.
-#[derive(Debug, Clone)]
-pub(crate) struct Around {
-    before: Point,
-    after: Point,
-}
-
-impl Around {
-    /// Runs `work` between the two. A fault that strikes after it hides what became of it.
-    pub(crate) async fn pass<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        E: From<Injected>,
-        F: Future<Output = Result<T, E>>,
-    {
-        self.before.pass().await?;
-        let outcome = work.await;
-        self.after.pass().await?;
-        outcome
-    }
-}
-
-macro_rules! around {
-    ($faults:expr, $step:literal, $what:literal, $about:expr) => {
-        Around {
-            before: $faults.point(
-                concat!($step, ".before_", $what),
-                concat!("Before ", $about, "."),
-            ),
-            after: $faults.point(
-                concat!($step, ".after_", $what),
-                concat!("After ", $about, "."),
-            ),
-        }
-    };
-}
+use faults::{Around, Faults};
 
 /// A step of the saga: its call, and the commit of what came of it.
 #[derive(Debug, Clone)]
 pub(crate) struct StepPoints {
     pub send: Around,
     pub commit: Around,
-}
-
-macro_rules! step {
-    ($faults:expr, $step:literal, $peer:literal) => {
-        StepPoints {
-            send: around!(
-                $faults,
-                $step,
-                "send",
-                concat!($step, " is sent to ", $peer)
-            ),
-            commit: around!(
-                $faults,
-                $step,
-                "commit",
-                concat!("the outcome of ", $step, " is written")
-            ),
-        }
-    };
 }
 
 /// All points of this service.
@@ -94,28 +37,39 @@ pub(crate) struct Points {
     pub park: Around,
 }
 
+impl StepPoints {
+    fn new(faults: &Faults, step: &str, peer: &str) -> Self {
+        let (sent, written) = (
+            format!("{step} is sent to {peer}"),
+            format!("the outcome of {step} is written"),
+        );
+        Self {
+            send: faults.around(step, "send", &sent),
+            commit: faults.around(step, "commit", &written),
+        }
+    }
+}
+
 impl Points {
     pub(crate) fn new(faults: &Faults) -> Self {
+        let commit = |step, about| faults.around(step, "commit", about);
+        let send = |step, about| faults.around(step, "send", about);
+        let step = |step, peer| StepPoints::new(faults, step, peer);
         Self {
-            cart: around!(faults, "cart", "send", "the cart is read"),
-            prices: around!(faults, "prices", "send", "the prices are asked for"),
-            order: around!(faults, "order", "commit", "the order is written"),
-            reserve: step!(faults, "reserve", "inventory"),
-            charge: step!(faults, "charge", "payments"),
-            confirm: step!(faults, "confirm", "inventory"),
-            refund: step!(faults, "refund", "payments"),
-            release: step!(faults, "release", "inventory"),
-            give_up: around!(
-                faults,
-                "give_up",
-                "commit",
-                "it is written that a step is given up"
-            ),
-            empty_cart: around!(faults, "empty_cart", "send", "the ordered cart is emptied"),
-            answer: around!(faults, "answer", "commit", "the answer 202 is written"),
-            adopt: around!(faults, "adopt", "commit", "due sagas are taken"),
-            renew: around!(faults, "renew", "commit", "a lease is extended"),
-            park: around!(faults, "park", "commit", "a saga is set aside"),
+            cart: send("cart", "the cart is read"),
+            prices: send("prices", "the prices are asked for"),
+            order: commit("order", "the order is written"),
+            reserve: step("reserve", "inventory"),
+            charge: step("charge", "payments"),
+            confirm: step("confirm", "inventory"),
+            refund: step("refund", "payments"),
+            release: step("release", "inventory"),
+            give_up: commit("give_up", "it is written that a step is given up"),
+            empty_cart: send("empty_cart", "the ordered cart is emptied"),
+            answer: commit("answer", "the answer 202 is written"),
+            adopt: commit("adopt", "due sagas are taken"),
+            renew: commit("renew", "a lease is extended"),
+            park: commit("park", "a saga is set aside"),
         }
     }
 }

@@ -102,3 +102,37 @@ async fn metrics_are_born_at_zero_and_count() {
     bench.faults.disarm("step").unwrap();
     bench.assert_metric("citywatch_faults_active 0");
 }
+
+#[tokio::test]
+async fn work_stands_between_its_two_points() {
+    let bench = Bench::new();
+    let around = bench.faults.around("reserve", "send", "reserve is sent");
+    let points = bench.faults.points();
+    let told: Vec<_> = points.iter().map(|p| (&*p.name, &*p.about)).collect();
+    assert_eq!(
+        told,
+        [
+            ("reserve.after_send", "After reserve is sent."),
+            ("reserve.before_send", "Before reserve is sent."),
+        ]
+    );
+    for (point, done, outcome) in [
+        ("reserve.before_send", false, Err(Injected::Refused)),
+        ("reserve.after_send", true, Err(Injected::Refused)),
+        ("", true, Ok(7)),
+    ] {
+        if !point.is_empty() {
+            bench.faults.arm(point, refused(1_000)).unwrap();
+        }
+        let mut did = false;
+        let work = async {
+            did = true;
+            Ok(7)
+        };
+        assert_eq!(around.pass(work).await, outcome, "{point}");
+        assert_eq!(did, done, "{point}");
+        if !point.is_empty() {
+            bench.faults.disarm(point).unwrap();
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::{Timestamp, with_causes};
+use faults::Around;
 use prometheus::IntGauge;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -14,7 +15,7 @@ use super::{Held, Inner, backoff};
 use crate::clients::Unsettled;
 use crate::domain::{Action, Event, Order, Reason, Recorded, Reply, Step, next};
 use crate::metrics::Tried;
-use crate::points::{Around, StepPoints};
+use crate::points::StepPoints;
 use crate::store::StoreFailure;
 
 /// Why a driver let go of its saga.

@@ -1,6 +1,7 @@
 //! What was answered to whom under which key.
 
 use app::Timestamp;
+use faults::Around;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use stores::sql::Transaction;
@@ -8,7 +9,6 @@ use uuid::Uuid;
 
 use super::{Store, StoreFailure, commit, id, time};
 use crate::domain::{Key, Order};
-use crate::points::Around;
 
 /// Expired keys that each placing clears away: more than the one that it adds.
 const CLEARED_AT_ONCE: i64 = 20;

@@ -5,7 +5,7 @@ mod orders;
 mod sagas;
 
 use app::Timestamp;
-use faults::Injected;
+use faults::{Around, Injected};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use sqlx::migrate::Migrator;
@@ -16,7 +16,6 @@ pub(crate) use answers::{Answer, Asked, Kept};
 pub(crate) use sagas::{Due, Lease};
 
 use crate::domain::Recorded;
-use crate::points::Around;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 

@@ -1,13 +1,13 @@
 //! Logs, written and read.
 
 use app::Timestamp;
+use faults::Around;
 use sqlx::any::AnyRow;
 use stores::sql::{ResultExt as _, Transaction};
 use uuid::Uuid;
 
 use super::{Asked, Lease, Store, StoreFailure, commit, id, recorded};
 use crate::domain::{Event, Order, Recorded};
-use crate::points::Around;
 
 impl Store {
     /// Writes an order down with its saga, which `lease` gives to its writer, and with the key

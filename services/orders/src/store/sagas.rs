@@ -1,6 +1,7 @@
 //! Sagas that have not ended: who drives each, and until when.
 
 use app::Timestamp;
+use faults::Around;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use stores::sql::Transaction;
@@ -9,7 +10,6 @@ use uuid::Uuid;
 use super::orders::numbered;
 use super::{Answer, Store, StoreFailure, commit, id};
 use crate::domain::{Event, Order, Recorded};
-use crate::points::Around;
 
 /// Who drives a saga, and until when nobody else may.
 #[derive(Debug, Clone)]

@@ -30,6 +30,7 @@ pub mod extract;
 pub mod money;
 pub mod page;
 pub mod settings;
+pub mod trace;
 
 pub use auth_keys::AuthKeys;
 pub use causes::with_causes;

@@ -16,7 +16,7 @@ use crate::clients::{Cart, Clients, Price, Unsettled};
 use crate::domain::{Event, Item, Key, Order, Recorded, Unorderable, total};
 use crate::metrics::Metrics;
 use crate::points::Points;
-use crate::saga::{Sagas, current_trace};
+use crate::saga::Sagas;
 use crate::store::{Answer, Asked, Kept, Store, StoreFailure};
 
 /// How long after its budget a placing may take to write its answer before others say that it
@@ -109,7 +109,7 @@ impl Placing {
         let id = Uuid::now_v7();
         let order = Order::of(id, &log).ok_or(StoreFailure::UnknownOrder)?;
         let held = self.sagas.lease();
-        let (trace, at) = (current_trace(), &self.points.order);
+        let (trace, at) = (app::trace::current(), &self.points.order);
         let placed = self
             .store
             .place(id, &log[0], &asked, &held.lease, &trace, at)

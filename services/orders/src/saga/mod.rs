@@ -8,8 +8,6 @@ mod backoff;
 mod drive;
 mod resume;
 
-pub(crate) use resume::current_trace;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

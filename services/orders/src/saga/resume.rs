@@ -1,38 +1,16 @@
 //! Sagas that were set aside, and those whose driver is gone.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{Timestamp, with_causes};
+use app::{Timestamp, trace, with_causes};
 use calls::deadline;
-use telemetry::context::{self, SpanContext};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::drive::{Drive, Left};
 use super::{Held, Inner};
 use crate::domain::Order;
 use crate::store::{Due, StoreFailure};
-
-/// The current trace context as text, for a saga that may outlive this process.
-pub(crate) fn current_trace() -> String {
-    let current = context::current().unwrap_or_default();
-    trace_of(&current)
-}
-
-fn trace_of(span: &SpanContext) -> String {
-    let mut carrier = BTreeMap::<String, String>::new();
-    if span.is_valid() {
-        context::inject(span, &mut carrier);
-    }
-    serde_json::to_string(&carrier).unwrap_or_default()
-}
-
-/// What [`trace_of`] wrote; an invalid context if it was none.
-fn read_trace(text: &str) -> SpanContext {
-    let carrier: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
-    context::extract(&carrier).unwrap_or_default()
-}
 
 impl Inner {
     /// Woken by time: a saga is taken when it is due, and as others may write new ones, nothing is
@@ -105,12 +83,12 @@ impl Inner {
         let mut span = needs
             .telemetry
             .span("resume saga")
-            .remote_parent(&read_trace(&due.trace))
+            .remote_parent(&trace::read(&due.trace))
             .start()
             .with_attribute("citywatch.order.id", order.to_string().as_str())
             .with_attribute("citywatch.saga.adopted", adopted);
-        span.add_remote_link(&read_trace(&due.driven_by), []);
-        let driven_by = trace_of(&span.context());
+        span.add_remote_link(&trace::read(&due.driven_by), []);
+        let driven_by = trace::written(&span.context());
         let drive = async {
             tracing::info!(%order, adopted, attempts = due.attempts, "saga resumed");
             needs.store.driven_by(order, &driven_by).await?;
@@ -129,26 +107,5 @@ impl Inner {
         }
         drop(room);
         self.look.notify_one();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use telemetry::context::{SpanId, TraceFlags, TraceId, TraceState};
-
-    use super::*;
-
-    #[test]
-    fn a_trace_survives_its_process() {
-        let span = SpanContext {
-            trace_id: TraceId::random(),
-            span_id: SpanId::random(),
-            flags: TraceFlags::SAMPLED,
-            tracestate: TraceState::NONE,
-        };
-        assert_eq!(read_trace(&trace_of(&span)), span);
-        for none in ["", "{}", "no", &trace_of(&SpanContext::default())] {
-            assert!(!read_trace(none).is_valid(), "{none:?}");
-        }
     }
 }

@@ -43,6 +43,13 @@ impl Timestamp {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros))
     }
+
+    /// Time since then, by this machine's clock; zero for a moment that is yet to come.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        let micros = Self::now().0.saturating_sub(self.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
 }
 
 impl From<SystemTime> for Timestamp {

@@ -1,15 +1,7 @@
 //! What this service counts of its own; HTTP metrics come with telemetry.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-
-use app::Timestamp;
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use app::{OldestAge, Timestamp};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::domain::{Action, Event, Reason};
 
@@ -91,7 +83,12 @@ impl Metrics {
                 "citywatch_orders_sagas_unfinished",
                 "Sagas in the store that had not ended when this instance last looked.",
             )?,
-            oldest: OldestAge::new()?,
+            oldest: OldestAge::register(
+                registry,
+                "citywatch_orders_oldest_unfinished_seconds",
+                "Age of the oldest order that had not ended when this instance last looked; 0 if \
+                 there was none.",
+            )?,
             adopted: IntCounter::new(
                 "citywatch_orders_sagas_adopted_total",
                 "Sagas taken over because their owner's lease had lapsed.",
@@ -107,7 +104,6 @@ impl Metrics {
         registry.register(Box::new(metrics.steps.clone()))?;
         registry.register(Box::new(metrics.driven.clone()))?;
         registry.register(Box::new(metrics.unfinished.clone()))?;
-        registry.register(Box::new(metrics.oldest.clone()))?;
         registry.register(Box::new(metrics.adopted.clone()))?;
         registry.register(Box::new(metrics.leases_lost.clone()))?;
         for outcome in Reason::ALL
@@ -138,7 +134,7 @@ impl Metrics {
             _ => CONFIRMED,
         };
         self.ended.with_label_values(&[outcome]).inc();
-        self.took.observe(since(placed).as_secs_f64());
+        self.took.observe(placed.elapsed().as_secs_f64());
     }
 
     pub(crate) fn tried(&self, action: Action, tried: Tried) {
@@ -150,52 +146,5 @@ impl Metrics {
     pub(crate) fn looked(&self, unfinished: i64, oldest: Option<Timestamp>) {
         self.unfinished.set(unfinished);
         self.oldest.set(oldest);
-    }
-}
-
-/// Time since a moment of the past, by this machine's clock.
-fn since(then: Timestamp) -> Duration {
-    let micros = Timestamp::now().micros().saturating_sub(then.micros());
-    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
-}
-
-/// An age that grows from one scrape to the next, also while nobody looks at the store.
-#[derive(Debug, Clone)]
-struct OldestAge {
-    age: Gauge,
-    /// Epoch microseconds; 0 for none.
-    began: Arc<AtomicI64>,
-}
-
-impl OldestAge {
-    fn new() -> prometheus::Result<Self> {
-        Ok(Self {
-            age: Gauge::new(
-                "citywatch_orders_oldest_unfinished_seconds",
-                "Age of the oldest order that had not ended when this instance last looked; 0 if \
-                 there was none.",
-            )?,
-            began: Arc::default(),
-        })
-    }
-
-    fn set(&self, oldest: Option<Timestamp>) {
-        let began = oldest.map_or(0, Timestamp::micros);
-        self.began.store(began, Ordering::Relaxed);
-    }
-}
-
-impl Collector for OldestAge {
-    fn desc(&self) -> Vec<&Desc> {
-        self.age.desc()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let age = match self.began.load(Ordering::Relaxed) {
-            0 => 0.0,
-            began => since(Timestamp::from_micros(began)).as_secs_f64(),
-        };
-        self.age.set(age);
-        self.age.collect()
     }
 }

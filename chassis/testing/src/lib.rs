@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod engines;
+mod feed;
 pub mod openapi;
 mod process;
 mod running;
 mod town;
 mod traced;
 
+pub use feed::{Feed, Published};
 pub use process::{Ended, Process};
 pub use running::{Running, Starting};
 pub use town::Town;

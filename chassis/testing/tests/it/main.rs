@@ -7,6 +7,7 @@ mod detached;
 mod drain;
 mod example;
 mod faults;
+mod feed;
 mod gate;
 mod problems;
 mod registry;

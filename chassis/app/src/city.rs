@@ -12,6 +12,8 @@ use crate::settings::{Common, Live};
 /// What a service is given to start with: its settings and its place in the city.
 #[derive(Clone)]
 pub struct City<S> {
+    /// Its name.
+    pub service: &'static str,
     /// Its own settings.
     pub settings: Live<S>,
     /// The settings that every service has.

@@ -18,6 +18,7 @@ impl StartError {
 /// What a service hands over to be run.
 pub struct Parts {
     pub(crate) public: Public,
+    pub(crate) held: axum::Router,
     pub(crate) addresses: BTreeMap<&'static str, SocketAddr>,
     pub(crate) ready: Vec<(&'static str, Check)>,
     pub(crate) tasks: Vec<(&'static str, Boxed<()>)>,
@@ -54,10 +55,21 @@ impl Parts {
     fn new(public: Public) -> Self {
         Self {
             public,
+            held: axum::Router::new(),
             addresses: BTreeMap::new(),
             ready: Vec::new(),
             tasks: Vec::new(),
         }
+    }
+
+    /// Routes whose answers are held back until there is something to say, beside those of
+    /// [`router`](Self::router). They are neither traced nor measured, have no access line and no
+    /// timeout: each would be the slowest request of its service, and waiting is what it is for.
+    /// Their handlers end by themselves when `City::stopping` fires.
+    #[must_use]
+    pub fn held(mut self, routes: axum::Router) -> Self {
+        self.held = self.held.merge(routes);
+        self
     }
 
     /// A further address that people or supervisors must know.

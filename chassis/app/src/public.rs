@@ -84,13 +84,52 @@ async fn bounded(
     let handled = tokio::time::timeout(deadline.remaining(now), handled);
     let problem = match bounds.cut_off.run_until_cancelled(handled).await {
         Some(Ok(Ok(response))) => return response,
-        Some(Ok(Err(panic))) => Problem::internal(format_args!("the handler panicked: {panic}")),
+        Some(Ok(Err(panic))) => panicked(&panic),
         Some(Err(_)) => Problem::timeout(),
-        None => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "stopping",
-            "The service stops and cannot wait for the request",
-        ),
+        None => cut_off(),
+    };
+    problem.into_response()
+}
+
+fn panicked(panic: &str) -> Problem {
+    Problem::internal(format_args!("the handler panicked: {panic}"))
+}
+
+fn cut_off() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "stopping",
+        "The service stops and cannot wait for the request",
+    )
+}
+
+/// What stands around routes that hold their answers back: who calls is known, faults strike and
+/// panics are caught as everywhere; nothing is traced, measured or timed.
+pub(crate) fn held(
+    routes: Router,
+    keys: AuthKeys,
+    cut_off: CancellationToken,
+    server: Point,
+) -> Router {
+    routes
+        .layer(Extension(keys))
+        .layer(middleware::from_fn_with_state(
+            Arc::new((cut_off, server)),
+            unbounded,
+        ))
+}
+
+async fn unbounded(
+    State(limits): State<Arc<(CancellationToken, Point)>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (cut, server) = &*limits;
+    let handled = caught(struck(server, next.run(request)));
+    let problem = match cut.run_until_cancelled(handled).await {
+        Some(Ok(response)) => return response,
+        Some(Err(panic)) => panicked(&panic),
+        None => cut_off(),
     };
     problem.into_response()
 }

@@ -108,7 +108,20 @@ impl Calls {
         Client {
             edge,
             base_url: format!("http://{}", edge.callee).into(),
-            chain: self.0.chain(edge, Some(endpoints)).build(),
+            chain: self.0.chain(edge, Some(endpoints), Watch::Full).build(),
+            signer: self.0.signer.clone(),
+        }
+    }
+
+    /// Calls whose answers the callee holds back until it has something to say: as [`to`](Self::to),
+    /// but neither traced nor measured, as their durations say nothing of the callee.
+    #[must_use]
+    pub fn held(&self, edge: &'static Edge) -> Client {
+        let endpoints = self.0.discovery.watch(edge.callee);
+        Client {
+            edge,
+            base_url: format!("http://{}", edge.callee).into(),
+            chain: self.0.chain(edge, Some(endpoints), Watch::None).build(),
             signer: self.0.signer.clone(),
         }
     }
@@ -120,22 +133,34 @@ impl Calls {
         Client {
             edge,
             base_url: base_url.trim_end_matches('/').into(),
-            chain: self.0.chain(edge, None).build(),
+            chain: self.0.chain(edge, None, Watch::Full).build(),
             signer: None,
         }
     }
 }
 
+/// Whether calls make spans and are measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watch {
+    Full,
+    None,
+}
+
 impl Inner {
     /// All links but the transport.
-    pub(crate) fn chain(&self, edge: &'static Edge, endpoints: Option<Endpoints>) -> ClientBuilder {
+    pub(crate) fn chain(
+        &self,
+        edge: &'static Edge,
+        endpoints: Option<Endpoints>,
+        watch: Watch,
+    ) -> ClientBuilder {
         debug_assert_eq!(edge.caller, self.caller, "the edge is another service's");
         let name = format!("call.{}", edge.callee);
         let about = "an attempt of a call that nothing has refused; nothing is sent";
         let point = self.faults.point(name, about);
         let tells = endpoints.is_some();
         let callee = self.callee(edge.callee, endpoints);
-        ClientBuilder::new(self.http.clone())
+        let chain = ClientBuilder::new(self.http.clone())
             .with(Retry {
                 callee: Arc::clone(&callee),
                 allowed: edge.retry,
@@ -146,9 +171,12 @@ impl Inner {
                 policies: Arc::clone(&self.policies),
                 deadline: edge.deadline,
             })
-            .with(Timeout { tells })
-            .with(self.telemetry.client_middleware())
-            .with(Fault { point })
+            .with(Timeout { tells });
+        let chain = match watch {
+            Watch::Full => chain.with(self.telemetry.client_middleware()),
+            Watch::None => chain,
+        };
+        chain.with(Fault { point })
     }
 
     /// Edges to one callee share what is known of it.

@@ -8,6 +8,24 @@
 //! | orders -> inventory (reserve, confirm, release) | 1 s | by key | the saga waits and resumes, then compensates |
 //! | orders -> payments (charge, refund) | 2 s | by key | 202 pending, the saga resumes |
 //! | payments -> acquirer | 1.5 s | none: payments asks by reference first | pending, then resumed |
+//! | board -> users (names) | 200 ms | idempotent | post shows the id alone |
+//! | gateway -> recommendations (recommendations) | 300 ms | none: nobody waits for it | empty list |
+//!
+//! Who follows whose feed of events. A poll of a feed is held back until there is something to
+//! read, so its deadline says when a callee that is silent is given up; what is not read is read
+//! later, and nobody waits for it:
+//!
+//! | edge | deadline | retry | events |
+//! |---|---|---|---|
+//! | shipping -> orders (feed) | 20 s | none: polled again | OrderConfirmed |
+//! | orders -> shipping (feed) | 20 s | none: polled again | ShipmentDispatched, ShipmentDelivered |
+//! | notifications -> orders (feed) | 20 s | none: polled again | OrderConfirmed, OrderCancelled |
+//! | notifications -> payments (feed) | 20 s | none: polled again | PaymentRefunded |
+//! | notifications -> shipping (feed) | 20 s | none: polled again | ShipmentDispatched, ShipmentDelivered |
+//! | notifications -> users (feed) | 20 s | none: polled again | UserRegistered |
+//! | recommendations -> orders (feed) | 20 s | none: polled again | OrderConfirmed |
+//! | recommendations -> catalog (feed) | 20 s | none: polled again | ProductViewed, ProductChanged |
+//! | catalog -> inventory (feed) | 20 s | none: polled again | StockChanged |
 //!
 //! A deadline is for the whole call, with all of its attempts and the answer's body; what is left
 //! of the request that is being served may cut it shorter. The gateway's own terms are settings of
@@ -99,6 +117,64 @@ pub const PAYMENTS_ACQUIRER: Edge = Edge {
     fallback: "pending; asked by reference, then resumed",
 };
 
+/// Names of those who wrote.
+pub const BOARD_USERS: Edge = Edge {
+    caller: "board",
+    callee: "users",
+    operation: "names",
+    deadline: Duration::from_millis(200),
+    retry: Retry::Idempotent,
+    fallback: "post shows the id alone",
+};
+
+/// What else might please.
+pub const GATEWAY_RECOMMENDATIONS: Edge = Edge {
+    caller: "gateway",
+    callee: "recommendations",
+    operation: "recommendations",
+    deadline: Duration::from_millis(300),
+    retry: Retry::None,
+    fallback: "empty list",
+};
+
+/// What was confirmed is sent.
+pub const SHIPPING_ORDERS_FEED: Edge = feed("shipping", "orders");
+
+/// How far the parcels of orders are.
+pub const ORDERS_SHIPPING_FEED: Edge = feed("orders", "shipping");
+
+/// Members are told what became of their orders.
+pub const NOTIFICATIONS_ORDERS_FEED: Edge = feed("notifications", "orders");
+
+/// Members are told of money that goes back.
+pub const NOTIFICATIONS_PAYMENTS_FEED: Edge = feed("notifications", "payments");
+
+/// Members are told where their parcels are.
+pub const NOTIFICATIONS_SHIPPING_FEED: Edge = feed("notifications", "shipping");
+
+/// Members are welcomed, and it is known where to write to them.
+pub const NOTIFICATIONS_USERS_FEED: Edge = feed("notifications", "users");
+
+/// What is bought together.
+pub const RECOMMENDATIONS_ORDERS_FEED: Edge = feed("recommendations", "orders");
+
+/// What is looked at together, and what is no longer there.
+pub const RECOMMENDATIONS_CATALOG_FEED: Edge = feed("recommendations", "catalog");
+
+/// What is in stock.
+pub const CATALOG_INVENTORY_FEED: Edge = feed("catalog", "inventory");
+
+const fn feed(caller: &'static str, callee: &'static str) -> Edge {
+    Edge {
+        caller,
+        callee,
+        operation: "feed",
+        deadline: Duration::from_secs(20),
+        retry: Retry::None,
+        fallback: "read later",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +189,17 @@ mod tests {
             ORDERS_INVENTORY,
             ORDERS_PAYMENTS,
             PAYMENTS_ACQUIRER,
+            BOARD_USERS,
+            GATEWAY_RECOMMENDATIONS,
+            SHIPPING_ORDERS_FEED,
+            ORDERS_SHIPPING_FEED,
+            NOTIFICATIONS_ORDERS_FEED,
+            NOTIFICATIONS_PAYMENTS_FEED,
+            NOTIFICATIONS_SHIPPING_FEED,
+            NOTIFICATIONS_USERS_FEED,
+            RECOMMENDATIONS_ORDERS_FEED,
+            RECOMMENDATIONS_CATALOG_FEED,
+            CATALOG_INVENTORY_FEED,
         ] {
             let millis = edge.deadline.as_millis();
             let deadline = match (millis, millis % 1000) {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Running, Starting};
 
 /// Names of services whose keys a town knows.
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 14] = [
     "gateway",
     "registry",
     "users",
@@ -23,6 +23,10 @@ const SERVICES: [&str; 10] = [
     "cart",
     "orders",
     "payments",
+    "shipping",
+    "board",
+    "notifications",
+    "recommendations",
     "observatory",
     "example",
 ];

@@ -18,7 +18,7 @@ const SERVICES: [&str; 8] = [
 ];
 
 /// From the bottom up: each may depend on those before it, never on those behind.
-const FOUNDATION: [&str; 8] = [
+const FOUNDATION: [&str; 9] = [
     "citywatch-telemetry",
     "citywatch-identity",
     "citywatch-stores",
@@ -27,6 +27,7 @@ const FOUNDATION: [&str; 8] = [
     "citywatch-calls",
     "citywatch-app",
     "citywatch-testing",
+    "citywatch-events",
 ];
 
 struct Workspace {

@@ -116,6 +116,7 @@ impl<S: Service> Started<S> {
         })
         .map_err(|error| failed(StartError::new(error)))?;
         let city = City {
+            service: S::NAME,
             settings,
             common,
             telemetry,
@@ -200,7 +201,14 @@ impl<S: Service> Started<S> {
                     SERVER,
                     "a public request has come in, its handler has not begun",
                 );
+                let held = public::held(
+                    parts.held,
+                    keys.clone(),
+                    bounds.cut_off.clone(),
+                    server.clone(),
+                );
                 let router = public::around(router, &city.telemetry, keys, bounds.clone(), server);
+                let router = router.merge(held);
                 let stop = city.stopping.clone().cancelled_owned();
                 let serve = public::serve(listener, router, stop);
                 (

@@ -44,6 +44,17 @@ crate::settings! {
         live breaker_failure_percent: u32 = 50,
         /// Failed calls in a row at which an endpoint's circuit breaker opens. 0: never.
         live breaker_consecutive_failures: u32 = 5,
+        /// How often an event is tried before it is a dead letter.
+        live events_attempts: u32 = 5,
+        /// Time after the first failed attempt at an event, in milliseconds; it doubles with each
+        /// further one.
+        live events_backoff_ms: u64 = 200,
+        /// Longest time between two attempts at an event, in milliseconds.
+        live events_backoff_max_ms: u64 = 30_000,
+        /// How long published events are kept for those who read them, in hours.
+        live events_retention_hours: u64 = 168,
+        /// How much of published events is kept for those who read them, in MiB.
+        live events_retention_mib: u64 = 256,
         /// Largest request body, in bytes; then 413.
         boot max_body_bytes: usize = 65_536,
         /// Time that requests in flight get to end when the service stops, in milliseconds.
@@ -63,7 +74,28 @@ fn usable(common: &Common) -> Result<(), String> {
     if common.breaker_failure_percent > 100 {
         return Err("`breaker_failure_percent` must be at most 100".to_owned());
     }
-    Ok(())
+    super::in_ranges([
+        ("events_attempts", common.events_attempts.into(), 1, 1_000),
+        ("events_backoff_ms", common.events_backoff_ms, 1, 3_600_000),
+        (
+            "events_backoff_max_ms",
+            common.events_backoff_max_ms,
+            common.events_backoff_ms,
+            86_400_000,
+        ),
+        (
+            "events_retention_hours",
+            common.events_retention_hours,
+            1,
+            87_600,
+        ),
+        (
+            "events_retention_mib",
+            common.events_retention_mib,
+            1,
+            1_048_576,
+        ),
+    ])
 }
 
 impl Common {

@@ -18,6 +18,7 @@ use telemetry::testing::{Collector, Span};
 use tokio::time::{Instant, sleep};
 
 use super::Journey;
+use crate::calls::Watch;
 use crate::error::{CallErrorKind, Failed};
 use crate::{Call, Calls, Client, Edge, Policy, Retry, Rules, Setup, TIMEOUT_HEADER};
 
@@ -177,7 +178,7 @@ impl Bench {
             sent: Vec::new(),
         })));
         let endpoints = calls.0.discovery.watch("inventory");
-        let chain = calls.0.chain(edge, Some(endpoints));
+        let chain = calls.0.chain(edge, Some(endpoints), Watch::Full);
         let client = Client {
             chain: chain.with(script.clone()).build(),
             ..calls.to(edge)

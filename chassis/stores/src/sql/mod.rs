@@ -23,10 +23,12 @@ pub use constraint::{Constraint, ConstraintKind};
 pub use error::{ResultExt, StoreError};
 pub use open::{Durability, open};
 
+use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -68,7 +70,8 @@ pub struct Sql {
     /// only one of ours waits, first come first served, and the others are free for readers.
     writers: Arc<Semaphore>,
     dialect: Dialect,
-    schema: Arc<Schema>,
+    /// Grows when a part of the chassis makes its tables; read when a constraint is violated.
+    schema: Arc<RwLock<Schema>>,
     calls: Calls,
 }
 
@@ -105,13 +108,33 @@ impl Sql {
     {
         match self.calls.observe(operation, collection, statement).await {
             Ok(value) => Ok(value),
-            Err(error) => Err(StoreError::of_statement(
-                error,
-                &self.schema,
-                operation,
-                collection,
-            )),
+            Err(error) => {
+                let schema = self.schema.read().unwrap_or_else(PoisonError::into_inner);
+                Err(StoreError::of_statement(
+                    error, &schema, operation, collection,
+                ))
+            }
         }
+    }
+
+    /// Makes, or brings up to date, tables that are not the service's own but those of a part of
+    /// the chassis. What was applied is kept in a migration table of that part's, so that its
+    /// migrations and the service's never meet.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] when a newer program made the tables, [`StoreError::Migrate`] when a
+    /// migration failed or was changed after it was applied.
+    pub async fn add_part(
+        &self,
+        migration_table: &'static str,
+        migrator: &Migrator,
+    ) -> Result<(), StoreError> {
+        let mut part = Migrator::with_migrations(migrator.migrations.to_vec());
+        part.dangerous_set_table_name(migration_table);
+        open::migrate(&self.pool, self.dialect, &part).await?;
+        let schema = Schema::read(&self.pool).await?;
+        *self.schema.write().unwrap_or_else(PoisonError::into_inner) = schema;
+        Ok(())
     }
 
     /// Begins a transaction that may write. What it read cannot be changed by others before it
@@ -132,6 +155,7 @@ impl Sql {
         Ok(Transaction {
             inner,
             sql: self.clone(),
+            on_commit: Vec::new(),
             _turn: turn,
         })
     }
@@ -155,10 +179,10 @@ impl Sql {
 ///
 /// Statements run on `&mut *transaction`:
 /// `sql.run("INSERT", "products", sqlx::query("...").execute(&mut *tx))`.
-#[derive(Debug)]
 pub struct Transaction {
     inner: sqlx::Transaction<'static, Any>,
     sql: Sql,
+    on_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
     // The last field: the turn is given on after the transaction has ended.
     _turn: OwnedSemaphorePermit,
 }
@@ -169,7 +193,23 @@ impl Transaction {
     /// # Errors
     /// The store could not commit; nothing was changed.
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.sql.run("COMMIT", "", self.inner.commit()).await
+        self.sql.run("COMMIT", "", self.inner.commit()).await?;
+        for told in self.on_commit {
+            told();
+        }
+        Ok(())
+    }
+
+    /// Calls `told` once the changes are durable and visible; never if they are undone. It must
+    /// not block, and the process may die before it: what must not be lost is in the transaction.
+    pub fn on_commit(&mut self, told: impl FnOnce() + Send + Sync + 'static) {
+        self.on_commit.push(Box::new(told));
+    }
+
+    /// The store that it changes, whose [`run`](Sql::run) its statements go through.
+    #[must_use]
+    pub fn sql(&self) -> Sql {
+        self.sql.clone()
     }
 
     /// Undoes the changes and gives the connection back at once.
@@ -178,6 +218,14 @@ impl Transaction {
     /// The connection failed; the changes are undone all the same.
     pub async fn rollback(self) -> Result<(), StoreError> {
         self.sql.run("ROLLBACK", "", self.inner.rollback()).await
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("sql", &self.sql)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -75,7 +75,7 @@ pub async fn open(
         pool,
         writers: Arc::new(Semaphore::new(1)),
         dialect,
-        schema: Arc::new(schema),
+        schema: Arc::new(RwLock::new(schema)),
         calls,
     })
 }
@@ -117,7 +117,11 @@ async fn write_ahead(pool: &AnyPool) -> Result<(), StoreError> {
 
 /// One transaction around all of it, under the write lock: of several processes that start
 /// together one migrates, and a migration that fails leaves nothing behind.
-async fn migrate(pool: &AnyPool, dialect: Dialect, migrator: &Migrator) -> Result<(), StoreError> {
+pub(super) async fn migrate(
+    pool: &AnyPool,
+    dialect: Dialect,
+    migrator: &Migrator,
+) -> Result<(), StoreError> {
     let mut tx = pool.begin_with(dialect.begin_write()).await?;
     migrator.run_direct(None, &mut *tx, false).await?;
     tx.commit().await?;

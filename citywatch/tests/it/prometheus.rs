@@ -104,32 +104,12 @@ impl Prometheus {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// What an endpoint of its API answers; an error in its own words.
-    async fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {
-        let url = reqwest::Url::parse_with_params(&format!("{}/api/v1/{path}", self.url), query);
-        let answer = self.http.get(url.unwrap()).send().await;
-        let answer: Value = answer.unwrap().json().await.unwrap();
-        match answer["status"].as_str() {
-            Some("success") => Ok(answer["data"].clone()),
-            _ => Err(answer["error"].as_str().unwrap_or("no answer").to_owned()),
-        }
+    async fn ask(&self, path: &str, question: &[(&str, &str)]) -> Result<Value, String> {
+        ask(&self.http, &self.url, path, question).await
     }
 
     pub(crate) async fn query(&self, expression: &str) -> Result<Vec<Sample>, String> {
-        let data = self.ask("query", &[("query", expression)]).await?;
-        let sample = |labels: &Value, value: &Value| Sample {
-            labels: serde_json::from_value(labels.clone()).unwrap_or_default(),
-            value: value[1].as_str().unwrap().parse().unwrap(),
-        };
-        Ok(match data["resultType"].as_str() {
-            Some("scalar") => vec![sample(&Value::Null, &data["result"])],
-            _ => data["result"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|series| sample(&series["metric"], &series["value"]))
-                .collect(),
-        })
+        query(&self.http, &self.url, expression).await
     }
 
     /// A query as Prometheus reads it.
@@ -163,6 +143,44 @@ impl Prometheus {
         });
         rules.collect()
     }
+}
+
+/// What an endpoint of the API of a Prometheus answers; an error in its own words.
+pub(crate) async fn ask(
+    http: &Client,
+    url: &str,
+    path: &str,
+    question: &[(&str, &str)],
+) -> Result<Value, String> {
+    let url = reqwest::Url::parse_with_params(&format!("{url}/api/v1/{path}"), question);
+    let answer = http.get(url.unwrap()).send().await;
+    let answer: Value = answer.unwrap().json().await.unwrap();
+    match answer["status"].as_str() {
+        Some("success") => Ok(answer["data"].clone()),
+        _ => Err(answer["error"].as_str().unwrap_or("no answer").to_owned()),
+    }
+}
+
+/// What it answers to an instant query.
+pub(crate) async fn query(
+    http: &Client,
+    url: &str,
+    expression: &str,
+) -> Result<Vec<Sample>, String> {
+    let data = ask(http, url, "query", &[("query", expression)]).await?;
+    let sample = |labels: &Value, value: &Value| Sample {
+        labels: serde_json::from_value(labels.clone()).unwrap_or_default(),
+        value: value[1].as_str().unwrap().parse().unwrap(),
+    };
+    Ok(match data["resultType"].as_str() {
+        Some("scalar") => vec![sample(&Value::Null, &data["result"])],
+        _ => data["result"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|series| sample(&series["metric"], &series["value"]))
+            .collect(),
+    })
 }
 
 /// A rule of `prometheus/rules`.

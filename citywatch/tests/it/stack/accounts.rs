@@ -78,7 +78,7 @@ pub(crate) fn sum_of(page: &str, name: &str, such: impl Fn(&str) -> bool) -> f64
 /// Spans that the collector took since it started, by its page at this moment.
 pub(crate) async fn accepted(city: &City) -> f64 {
     let targets = prometheus(city, "targets", &[("state", "active")]).await;
-    let mut targets = targets["data"]["activeTargets"].as_array().unwrap().iter();
+    let mut targets = targets["activeTargets"].as_array().unwrap().iter();
     let collector = targets.find(|target| target["labels"]["job"] == "otel-collector");
     let url = collector.unwrap()["scrapeUrl"].as_str().unwrap();
     let page = city

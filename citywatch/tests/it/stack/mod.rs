@@ -9,11 +9,12 @@ mod trace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use testing::engines;
 
 use super::harness::{City, trace_id, within};
+use super::prometheus::{Sample, ask};
 
 /// A scrape, a flush of the collector and a judgement of a trace, with time to spare.
 pub(crate) const SEEN: Duration = Duration::from_secs(60);
@@ -49,37 +50,26 @@ pub(crate) fn services(city: &City) -> BTreeSet<String> {
         .collect()
 }
 
-/// One sample: its labels and its value.
-pub(crate) type Sample = (BTreeMap<String, String>, f64);
-
-/// What Prometheus' API answers.
+/// What the API of the city's Prometheus answers.
 pub(crate) async fn prometheus(city: &City, api: &str, question: &[(&str, &str)]) -> Value {
-    let url = format!("{}/api/v1/{api}", city.address("prometheus"));
-    let url = Url::parse_with_params(&url, question).unwrap();
-    let answer = city.http.get(url).send().await.unwrap();
-    let answer: Value = answer.json().await.unwrap();
-    assert_eq!(answer["status"], "success", "{question:?}: {answer}");
-    answer
+    let answer = ask(&city.http, city.address("prometheus"), api, question).await;
+    answer.unwrap_or_else(|error| panic!("{question:?}: {error}"))
 }
 
-/// What Prometheus answers to an instant query.
+/// What it answers to an instant query.
 pub(crate) async fn query(city: &City, expression: &str) -> Vec<Sample> {
-    let answer = prometheus(city, "query", &[("query", expression)]).await;
-    let samples = answer["data"]["result"].as_array().unwrap().iter();
-    samples
-        .map(|sample| {
-            let labels = serde_json::from_value(sample["metric"].clone()).unwrap();
-            let value = sample["value"][1].as_str().unwrap().parse().unwrap();
-            (labels, value)
-        })
-        .collect()
+    let answer = super::prometheus::query(&city.http, city.address("prometheus"), expression).await;
+    answer.unwrap_or_else(|error| panic!("{expression}: {error}"))
 }
 
 /// The same by one label: `sum by (job) (…)`.
 pub(crate) async fn query_by(city: &City, label: &str, expression: &str) -> BTreeMap<String, f64> {
     let samples = query(city, expression).await.into_iter();
     samples
-        .map(|(mut labels, value)| (labels.remove(label).unwrap_or_default(), value))
+        .map(|mut sample| {
+            let by = sample.labels.remove(label).unwrap_or_default();
+            (by, sample.value)
+        })
         .collect()
 }
 
@@ -87,7 +77,7 @@ pub(crate) async fn query_by(city: &City, label: &str, expression: &str) -> BTre
 pub(crate) async fn query_one(city: &City, expression: &str) -> f64 {
     let samples = query(city, expression).await;
     assert!(samples.len() <= 1, "{expression}: {samples:?}");
-    samples.first().map_or(0.0, |(_, value)| *value)
+    samples.first().map_or(0.0, |sample| sample.value)
 }
 
 /// A span as two tools must agree on it.

@@ -58,7 +58,7 @@ async fn an_exemplar_is_the_orders_trace(city: &City, id: &str) {
             "http_server_request_duration_seconds_bucket{job=\"orders\"}",
         )
         .await;
-        let series = last["data"].as_array().into_iter().flatten();
+        let series = last.as_array().into_iter().flatten();
         let mut exemplars = series.flat_map(|series| series["exemplars"].as_array().unwrap());
         exemplars.any(|exemplar| exemplar["labels"]["trace_id"] == id)
     });

@@ -3,7 +3,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::Problem;
 
@@ -17,6 +18,63 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Pass it as `cursor` to get the next page; null on the last one.
     pub next_cursor: Option<String>,
+}
+
+/// Version of the cursors of a [`ListQuery`]: changes with their form.
+const LIST_VERSION: u8 = 1;
+
+/// What a listing in the order of its items' ids is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many items a page has at most.
+    #[param(minimum = 1)]
+    limit: Option<usize>,
+}
+
+impl ListQuery {
+    /// The id at which the page before ended, and how many items are wanted: `usual` if the
+    /// request does not say.
+    ///
+    /// # Errors
+    /// Those of [`limit`] and [`position`].
+    pub fn read(&self, usual: usize, most: usize) -> Result<(Option<Uuid>, usize), Problem> {
+        let limit = limit(self.limit, usual, most)?;
+        let at = self.cursor.as_deref();
+        let at = at
+            .map(|cursor| position(LIST_VERSION, cursor))
+            .transpose()?;
+        Ok((at, limit))
+    }
+}
+
+/// One more than the page holds, as stores count: to see whether there is another page.
+#[must_use]
+pub fn and_one(limit: usize) -> i64 {
+    i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
+}
+
+impl<T> Page<T> {
+    /// The page of a [`ListQuery`] that wants `limit` items, of which [`and_one`] were asked for.
+    pub fn by_id(mut items: Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        Self {
+            next_cursor: last.map(|last| cursor(LIST_VERSION, &id(last))),
+            items,
+        }
+    }
+
+    /// The same page of something else.
+    pub fn map<U>(self, to: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(to).collect(),
+            next_cursor: self.next_cursor,
+        }
+    }
 }
 
 /// How many items a page is to have: `wanted`, or `usual` if the request does not say.

@@ -4,14 +4,13 @@ use app::Problem;
 use app::auth::Operator;
 use app::extract::{Json, Query};
 use app::money::Money;
-use app::page::Page;
+use app::page::{ListQuery, Page, and_one};
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Desk;
-use super::pages::{ListQuery, and_one, page_of};
 use crate::domain::{Order, Status};
 
 /// Most orders on a page, and as many as there are when nothing is said.
@@ -51,9 +50,6 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Entry>>, Problem> {
     let (before, limit) = wanted.read(PAGE, PAGE)?;
     let orders = desk.store.all_orders(before, and_one(limit)).await?;
-    let Page { items, next_cursor } = page_of(orders, limit);
-    Ok(Json(Page {
-        items: items.into_iter().map(Entry::from).collect(),
-        next_cursor,
-    }))
+    let page = Page::by_id(orders, limit, |order| order.id);
+    Ok(Json(page.map(Entry::from)))
 }

@@ -1,7 +1,6 @@
 //! Routes and wire types.
 
 mod inner;
-mod pages;
 mod place;
 mod problems;
 mod read;

@@ -3,14 +3,13 @@
 use app::Problem;
 use app::auth::Member;
 use app::extract::{Json, Path, Query};
-use app::page::Page;
+use app::page::{ListQuery, Page, and_one};
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Desk;
-use super::pages::{ListQuery, and_one, page_of};
 use crate::domain::{Order, Recorded};
 use crate::store::StoreFailure;
 
@@ -32,7 +31,7 @@ pub(super) async fn list(
         .store
         .orders_of(&member.sub, before, and_one(limit))
         .await?;
-    Ok(Json(page_of(orders, limit)))
+    Ok(Json(Page::by_id(orders, limit, |order| order.id)))
 }
 
 /// One order.

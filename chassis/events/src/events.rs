@@ -14,7 +14,7 @@ use crate::feed::{self, Feed};
 use crate::metrics::Metrics;
 use crate::points::Points;
 use crate::store::{MIGRATION_TABLE, MIGRATIONS, Store};
-use crate::{Handler, Outbox, gauges, retention};
+use crate::{Body, Handler, Outbox, gauges, retention};
 
 /// Why a service cannot publish or handle events.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,13 @@ impl Events {
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         self.place.outbox.clone()
+    }
+
+    /// Shows the metrics of a type from the start, at zero, not from when it is first published.
+    #[must_use]
+    pub fn publishes<B: Body>(self) -> Self {
+        self.place.outbox.metrics().born(B::TYPE);
+        self
     }
 
     /// Lets these services read what is published: `GET /inner/v1/feed`.

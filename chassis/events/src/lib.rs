@@ -21,6 +21,7 @@ mod metrics;
 mod outbox;
 mod points;
 mod retention;
+pub mod schema;
 mod store;
 
 pub use event::{Batch, Body, Event, Position};

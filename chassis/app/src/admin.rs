@@ -17,7 +17,10 @@ use serde::Serialize;
 use telemetry::Telemetry;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::{AuthKeys, parts::Parts};
+use crate::{
+    AuthKeys,
+    parts::{Parts, Remark},
+};
 
 /// Longest time that one readiness check may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,6 +31,7 @@ type CheckFuture = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + S
 pub(crate) struct Admin {
     telemetry: Telemetry,
     checks: Checks,
+    remarks: Vec<(&'static str, Remark)>,
     draining: AtomicBool,
     openapi: String,
     faults: Faults,
@@ -52,6 +56,7 @@ impl Admin {
         Arc::new(Self {
             telemetry,
             checks,
+            remarks: std::mem::take(&mut parts.remarks),
             draining: AtomicBool::new(false),
             openapi,
             faults,
@@ -139,6 +144,15 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     });
     checks.extend(futures_util::future::join_all(asked).await);
     let ready = checks.iter().all(|check| check.ok);
+    let said = admin.remarks.iter().filter_map(|(name, remark)| {
+        let detail = Some(remark()?);
+        Some(CheckOutcome {
+            name,
+            ok: true,
+            detail,
+        })
+    });
+    checks.extend(said);
     let status = if ready {
         StatusCode::OK
     } else {

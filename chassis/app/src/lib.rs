@@ -39,6 +39,7 @@ pub use city::City;
 pub use detached::detached;
 pub use oldest::OldestAge;
 pub use openapi::openapi;
+pub use panics::caught;
 pub use parts::{Parts, StartError};
 pub use problem::{Problem, ProblemBody};
 pub use run::{Options, Ready, ServeError, main, run, serve_on, serve_with};

@@ -3,7 +3,10 @@ use std::{any::Any, future::Future, panic::AssertUnwindSafe};
 use futures_util::FutureExt;
 
 /// The outcome of `work`, or what it said when it panicked.
-pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String> {
+///
+/// # Errors
+/// The panic's message.
+pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String> {
     AssertUnwindSafe(work)
         .catch_unwind()
         .await

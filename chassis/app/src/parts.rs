@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, sync
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Check = Arc<dyn Fn() -> Boxed<Result<(), String>> + Send + Sync>;
+pub(crate) type Remark = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// Why a service could not start: one sentence for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,7 @@ pub struct Parts {
     pub(crate) held: axum::Router,
     pub(crate) addresses: BTreeMap<&'static str, SocketAddr>,
     pub(crate) ready: Vec<(&'static str, Check)>,
+    pub(crate) remarks: Vec<(&'static str, Remark)>,
     pub(crate) tasks: Vec<(&'static str, Boxed<()>)>,
 }
 
@@ -58,6 +60,7 @@ impl Parts {
             held: axum::Router::new(),
             addresses: BTreeMap::new(),
             ready: Vec::new(),
+            remarks: Vec::new(),
             tasks: Vec::new(),
         }
     }
@@ -87,6 +90,18 @@ impl Parts {
         Fut: Future<Output = Result<(), String>> + Send + 'static,
     {
         self.ready.push((name, Arc::new(move || Box::pin(check()))));
+        self
+    }
+
+    /// What `/readyz` is to say beside its conditions, if there is anything to say: for a person to
+    /// see to, while the service answers requests as ever.
+    #[must_use]
+    pub fn remark(
+        mut self,
+        name: &'static str,
+        remark: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.remarks.push((name, Box::new(remark)));
         self
     }
 

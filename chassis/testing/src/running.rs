@@ -135,6 +135,19 @@ impl Running {
         served.await.expect("no panic")
     }
 
+    /// Ends it as a crash does: between one step and the next, without a farewell to anyone.
+    ///
+    /// # Panics
+    /// It had panicked before.
+    pub async fn kill(mut self) {
+        let served = self.served.take().expect("runs until it ends");
+        served.abort();
+        match served.await {
+            Ok(_) => {}
+            Err(error) => assert!(error.is_cancelled(), "{error}"),
+        }
+    }
+
     /// Stops it and waits for its end.
     ///
     /// # Panics

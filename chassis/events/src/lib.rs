@@ -24,6 +24,7 @@ mod retention;
 pub mod schema;
 mod store;
 
+pub use consumer::EventsApi;
 pub use event::{Batch, Body, Event, Position};
 pub use events::{Events, OpenError};
 pub use handler::{Failure, Handler};

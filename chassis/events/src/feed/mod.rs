@@ -4,4 +4,4 @@ mod numbering;
 mod route;
 
 pub(crate) use numbering::run as number;
-pub(crate) use route::{Feed, route};
+pub(crate) use route::{Feed, HEAD, route};

@@ -48,6 +48,7 @@ struct Log {
     gone: usize,
     away: bool,
     asked: Vec<(String, Option<String>)>,
+    refused: usize,
 }
 
 /// An event that was published.
@@ -151,20 +152,6 @@ impl Feed {
         Published { id, sent_by }
     }
 
-    /// Sends an event that was published once more, at the end of the feed, with the same id.
-    ///
-    /// # Panics
-    /// It was not published.
-    pub fn repeat(&self, event: &Published) {
-        let mut state = self.shared.state();
-        let found = state.events.iter().find(|known| known["id"] == *event.id);
-        let mut again = found.expect("a published event").clone();
-        again["sequence"] = (state.events.len() + 1).to_string().into();
-        state.events.push(again);
-        drop(state);
-        self.shared.change();
-    }
-
     /// Forgets the first `count` events, as retention does.
     pub fn truncate(&self, count: usize) {
         self.shared.state().gone = count;
@@ -181,6 +168,12 @@ impl Feed {
     #[must_use]
     pub fn asked(&self) -> Vec<(String, Option<String>)> {
         self.shared.state().asked.clone()
+    }
+
+    /// How often it was asked while it was away.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.shared.state().refused
     }
 
     /// How many events were published.
@@ -201,8 +194,9 @@ impl Shared {
 
     /// The answer now; none where a long poll would wait.
     fn answer(&self, after: Option<&str>, limit: usize) -> Option<Response> {
-        let state = self.state();
+        let mut state = self.state();
         if state.away {
+            state.refused += 1;
             return Some(StatusCode::SERVICE_UNAVAILABLE.into_response());
         }
         let known = |id: &str| state.events.iter().position(|event| event["id"] == id);

@@ -1,0 +1,8 @@
+//! Whose events a service handles: a consumer that does what a test says, and a producer that is
+//! the test itself.
+
+mod bench;
+mod operator;
+mod poison;
+mod service;
+mod simple;

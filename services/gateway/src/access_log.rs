@@ -31,6 +31,7 @@ pub(crate) struct Line<'a> {
     pub(crate) member: Option<&'a str>,
     pub(crate) bytes: u64,
     pub(crate) error: Option<&'a str>,
+    pub(crate) fallback: Option<&'a str>,
 }
 
 /// The access log of one worker.
@@ -114,6 +115,9 @@ impl Line<'_> {
         if let Some(error) = self.error {
             text(out, "error.type", error);
         }
+        if let Some(fallback) = self.fallback {
+            text(out, "citywatch.fallback", fallback);
+        }
         out.push_str("}\n");
     }
 }
@@ -159,6 +163,7 @@ mod tests {
             member: Some("m-1"),
             bytes: 99,
             error: None,
+            fallback: None,
         }
     }
 
@@ -183,6 +188,10 @@ mod tests {
         assert_eq!(found["enduser.id"], "m-1");
         assert_eq!(found["http.response.body.size"], 99);
         assert!(found.get("error.type").is_none());
+        assert!(found.get("citywatch.fallback").is_none());
+        let fallback = Some("bad_gateway");
+        let found = parsed(&Line { fallback, ..line() });
+        assert_eq!(found["citywatch.fallback"], "bad_gateway");
     }
 
     #[test]

@@ -16,26 +16,19 @@ pub(crate) struct Answer {
     record: Box<Record>,
 }
 
+/// Whose words they are. Empty bytes: nothing (more) to say.
 #[derive(Debug)]
-enum Source {
+pub(crate) enum Source {
+    /// A service's, as they come.
     Service(Reply),
-    /// Empty: nothing (more) to say.
+    /// A service's, all of them.
+    Whole(Bytes),
     Own(Bytes),
 }
 
 impl Answer {
-    pub(crate) fn service(reply: Reply, record: Box<Record>) -> Self {
-        Self {
-            source: Source::Service(reply),
-            record,
-        }
-    }
-
-    pub(crate) fn own(body: Bytes, record: Box<Record>) -> Self {
-        Self {
-            source: Source::Own(body),
-            record,
-        }
+    pub(crate) fn new(source: Source, record: Box<Record>) -> Self {
+        Self { source, record }
     }
 }
 
@@ -50,8 +43,10 @@ impl Body for Answer {
         let this = self.get_mut();
         let frame = match &mut this.source {
             Source::Service(reply) => Pin::new(reply).poll_frame(context),
-            Source::Own(body) if body.is_empty() => Poll::Ready(None),
-            Source::Own(body) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(body))))),
+            Source::Whole(body) | Source::Own(body) if body.is_empty() => Poll::Ready(None),
+            Source::Whole(body) | Source::Own(body) => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(body)))))
+            }
         };
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
@@ -59,7 +54,7 @@ impl Body for Answer {
                 this.record.bytes += length as u64;
                 let idle = this.record.local.config.times.body_idle;
                 this.record.connection.give(idle);
-                if matches!(this.source, Source::Service(_)) {
+                if !matches!(this.source, Source::Own(_)) {
                     this.record.connection.carry_body();
                 }
             }
@@ -72,14 +67,14 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Service(reply) => reply.is_end_stream(),
-            Source::Own(body) => body.is_empty(),
+            Source::Whole(body) | Source::Own(body) => body.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Service(reply) => reply.size_hint(),
-            Source::Own(body) => SizeHint::with_exact(body.len() as u64),
+            Source::Whole(body) | Source::Own(body) => SizeHint::with_exact(body.len() as u64),
         }
     }
 }

@@ -142,6 +142,8 @@ fn checked(settings: &Settings, common: &Common) -> Result<Checked, String> {
     let shortest_route = settings
         .routes
         .iter()
+        // Those with a fallback are kept to the millisecond by a timer of their own.
+        .filter(|rule| rule.fallback.is_none())
         .filter_map(|rule| rule.timeout_ms)
         .min();
     let times = times(settings, shortest_route)?;

@@ -8,16 +8,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use calls::Deadline;
-use http::header::{ALLOW, EXPECT, HOST, HeaderMap, VIA};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, EXPECT, HOST, HeaderMap, VIA};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
 use crate::address::{self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
-use crate::answer::Answer;
+use crate::answer::{Answer, Source};
 use crate::auth;
 use crate::connection::Connection;
+use crate::fallback::{self, Given};
 use crate::framing::Fault;
 use crate::hop;
 use crate::limit::{Decision, Key, Policies, RATE_LIMIT, RATE_LIMIT_POLICY, rate_limit};
@@ -25,7 +26,7 @@ use crate::record::{Record, TRACE_RESPONSE};
 use crate::refusal::Refusal;
 use crate::routes::{Found, Route};
 use crate::target;
-use crate::upstream::{self, BodyLimits, Reply, RequestBody};
+use crate::upstream::{self, BodyLimits, RequestBody};
 use crate::worker::Local;
 
 /// A body of at most this many bytes takes no time to speak of.
@@ -41,7 +42,9 @@ struct Budget<'a> {
 
 /// How a request is answered without a refusal.
 enum Outcome {
-    Reply(Box<Response<Reply>>),
+    Reply(Box<Response<Source>>),
+    /// The route's own words in its service's stead.
+    Fallback(Bytes),
     /// `OPTIONS`: what the path allows, if the table says so.
     Options(Option<HeaderValue>),
 }
@@ -73,7 +76,7 @@ pub(crate) async fn answer(
 
     let mut response = match outcome {
         Ok(Outcome::Reply(reply)) => {
-            let (mut parts, reply) = reply.into_parts();
+            let (mut parts, source) = reply.into_parts();
             hop::clean_response(
                 &mut parts.headers,
                 &mut connection.worker.scratch.borrow_mut(),
@@ -82,7 +85,16 @@ pub(crate) async fn answer(
             parts.version = Version::HTTP_11;
             parts.headers.insert(TRACE_RESPONSE, record.traceresponse());
             record.status(parts.status);
-            Response::from_parts(parts, Answer::service(reply, record))
+            Response::from_parts(parts, Answer::new(source, record))
+        }
+        Ok(Outcome::Fallback(words)) => {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            // Next time the service may be back.
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.insert(TRACE_RESPONSE, record.traceresponse());
+            record.status(StatusCode::OK);
+            own(StatusCode::OK, headers, words, record)
         }
         Ok(Outcome::Options(allow)) => {
             let mut headers = HeaderMap::new();
@@ -110,7 +122,7 @@ fn own(
     body: Bytes,
     record: Box<Record>,
 ) -> Response<Answer> {
-    let mut response = Response::new(Answer::own(body, record));
+    let mut response = Response::new(Answer::new(Source::Own(body), record));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -216,8 +228,20 @@ async fn forward(
         times.body.saturating_add(route.timeout)
     };
     let deadline = Deadline::after(Instant::now(), time);
-    let reply = upstream::send(record, upstream, request, deadline).await?;
-    Ok(Outcome::Reply(Box::new(reply)))
+    let Some(words) = &route.fallback else {
+        let reply = upstream::send(record, upstream, request, deadline).await?;
+        return Ok(Outcome::Reply(Box::new(reply.map(Source::Service))));
+    };
+    let time = fallback::share(route.timeout);
+    let deadline = Deadline::after(Instant::now(), time);
+    let sent = upstream::send(record, upstream, request, deadline);
+    match fallback::whole(&connection, time, sent).await? {
+        Given::Whole(reply) => Ok(Outcome::Reply(Box::new(reply.map(Source::Whole)))),
+        Given::Instead(reason) => {
+            record.fall_back(reason);
+            Ok(Outcome::Fallback(words.clone()))
+        }
+    }
 }
 
 /// What a service is told about the way a request came.

@@ -16,6 +16,7 @@ mod clock;
 mod config;
 mod connection;
 mod exchange;
+mod fallback;
 mod framing;
 mod hop;
 mod limit;

@@ -6,6 +6,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use crate::fallback;
 use crate::refusal::Refusal;
 
 /// Why an upstream attempt was made again.
@@ -25,6 +26,7 @@ pub(crate) struct Metrics {
     limited_by_address: IntCounter,
     limited_by_member: IntCounter,
     retries: [IntCounter; 3],
+    fallbacks: [IntCounter; fallback::REASONS.len()],
     pub(crate) idle_upstreams: IntGauge,
     pub(crate) busy_upstreams: IntGauge,
     pub(crate) connections: IntGauge,
@@ -61,6 +63,11 @@ impl Metrics {
             "Upstream attempts that were made again, by the reason.",
             "reason",
         )?;
+        let fallbacks = counters(
+            "citywatch_gateway_fallbacks_total",
+            "Requests that a route answered in its service's stead, by the reason.",
+            "reason",
+        )?;
         let upstreams = IntGaugeVec::new(
             Opts::new(
                 "citywatch_gateway_upstream_connections",
@@ -78,6 +85,7 @@ impl Metrics {
             limited_by_member: limited.with_label_values(&["member"]),
             retries: ["connection_refused", "unsent", "no_answer"]
                 .map(|reason| retries.with_label_values(&[reason])),
+            fallbacks: fallback::REASONS.map(|reason| fallbacks.with_label_values(&[reason])),
             idle_upstreams: upstreams.with_label_values(&["idle"]),
             busy_upstreams: upstreams.with_label_values(&["busy"]),
             connections: gauge(
@@ -95,6 +103,13 @@ impl Metrics {
         let index = Refusal::CODES.iter().position(|known| *known == code);
         if let Some(counter) = index.and_then(|index| self.rejections.get(index)) {
             counter.inc();
+        }
+    }
+
+    pub(crate) fn fell_back(&self, reason: &'static str) {
+        let mut reasons = fallback::REASONS.iter();
+        if let Some(index) = reasons.position(|known| *known == reason) {
+            self.fallbacks[index].inc();
         }
     }
 

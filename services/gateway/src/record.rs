@@ -36,6 +36,8 @@ pub(crate) struct Record {
     pub(crate) member: Option<Arc<Claims>>,
     pub(crate) bytes: u64,
     pub(crate) error: Option<&'static str>,
+    /// Why the route answered in its service's stead.
+    fallback: Option<&'static str>,
     started: Instant,
     status: Option<StatusCode>,
 }
@@ -72,6 +74,7 @@ impl Record {
             member: None,
             bytes: 0,
             error: None,
+            fallback: None,
             started: Instant::now(),
             status: None,
             connection,
@@ -99,6 +102,13 @@ impl Record {
     pub(crate) fn fail(&mut self, error: &'static str) {
         self.error = Some(error);
         self.span.set_error(error);
+    }
+
+    /// The route answers in its service's stead: no error for the client, and yet to be seen.
+    pub(crate) fn fall_back(&mut self, reason: &'static str) {
+        self.connection.worker.shared.metrics.fell_back(reason);
+        self.fallback = Some(reason);
+        self.span.set_attribute("citywatch.fallback", reason);
     }
 
     /// The answer of a refusal: its headers, and its body.
@@ -147,6 +157,7 @@ impl Drop for Record {
                 member: self.member.as_ref().map(|claims| claims.sub.as_str()),
                 bytes: self.bytes,
                 error: self.error,
+                fallback: self.fallback,
             });
         }
         self.connection.end_response();

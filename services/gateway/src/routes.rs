@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method};
 use identity::Access;
 
@@ -20,6 +21,8 @@ pub(crate) struct Route {
     pub(crate) rate: Option<usize>,
     pub(crate) timeout: Duration,
     pub(crate) max_body_bytes: u64,
+    /// JSON that is answered in the service's stead.
+    pub(crate) fallback: Option<Bytes>,
 }
 
 /// What the rest of the configuration gives to a route that does not say it itself.
@@ -94,6 +97,9 @@ impl Table {
         if rule.methods.is_empty() {
             return Err(complain("no methods"));
         }
+        if rule.fallback.is_some() && rule.methods.iter().any(|method| method != "GET") {
+            return Err(complain("`fallback` is for `GET` alone"));
+        }
         let known = self
             .by_path
             .iter()
@@ -108,6 +114,7 @@ impl Table {
                 .timeout_ms
                 .map_or(defaults.timeout, Duration::from_millis),
             max_body_bytes: rule.max_body_bytes.unwrap_or(defaults.max_body_bytes),
+            fallback: rule.fallback.as_ref().map(|json| json.to_string().into()),
         });
         if known.is_none() {
             self.paths
@@ -303,6 +310,10 @@ mod tests {
                 json!([{"path": "/a", "methods": ["GET"], "service": "x", "access": "public", "rate": "none"}]),
                 "no rate class `none`",
             ),
+            (
+                json!([{"path": "/a", "methods": ["GET", "PUT"], "service": "x", "access": "public", "fallback": []}]),
+                "for `GET` alone",
+            ),
         ];
         for (rules, wanted) in cases {
             let message = build(rules.clone()).unwrap_err();
@@ -322,7 +333,11 @@ mod tests {
                 "cart",
                 "orders",
                 "inventory",
-                "registry"
+                "registry",
+                "recommendations",
+                "shipping",
+                "board",
+                "notifications"
             ]
         );
         let order = match table.find(&Method::POST, "/api/orders") {
@@ -330,6 +345,26 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!((order.access, order.rate), (Access::Member, Some(2)));
+        let optional = match table.find(&Method::GET, "/api/products/7/recommendations") {
+            Found::Route(route) => route,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(optional.timeout, Duration::from_millis(300));
+        let words: serde_json::Value =
+            serde_json::from_slice(optional.fallback.as_ref().unwrap()).unwrap();
+        assert_eq!(words, json!({"also_bought": [], "also_viewed": []}));
+        for (method, path, access) in [
+            (Method::GET, "/api/posts", Access::Public),
+            (Method::POST, "/api/posts", Access::Member),
+            (Method::GET, "/api/posts/7", Access::Public),
+            (Method::GET, "/api/shipments/7", Access::Member),
+            (Method::GET, "/api/notifications", Access::Member),
+        ] {
+            match table.find(&method, path) {
+                Found::Route(route) => assert_eq!(route.access, access, "{method} {path}"),
+                other => panic!("{method} {path}: {other:?}"),
+            }
+        }
         for rule in rules.as_array().unwrap() {
             assert!(
                 rule["path"].as_str().unwrap().starts_with("/api/"),
@@ -344,6 +379,10 @@ mod tests {
             "/prometheus/targets",
             "/inner/v1/orders",
             "/inner/v1/stock",
+            "/inner/v1/feed",
+            "/inner/v1/events",
+            "/inner/v1/names",
+            "/inner/v1/shipments",
         ] {
             assert!(matches!(table.find(&Method::GET, inner), Found::Nothing));
         }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use calls::edges::GATEWAY_RECOMMENDATIONS;
 use identity::Access;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::config::Config;
 
@@ -73,6 +75,11 @@ pub struct RouteRule {
     /// Largest request body, if not `max_body_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_body_bytes: Option<u64>,
+    /// For `GET` alone: JSON that is answered with 200 in the service's stead when it is away,
+    /// fails with a status of 500 and more, or takes longer than the route's time, which is for
+    /// the whole answer then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Value>,
 }
 
 /// Limits of one class: by the client's address, and by member where one is known.
@@ -144,6 +151,7 @@ fn default_routes() -> Vec<RouteRule> {
         rate: None,
         timeout_ms: None,
         max_body_bytes: None,
+        fallback: None,
     };
     let sign_in = |rule: RouteRule| RouteRule {
         rate: Some("sign_in".to_owned()),
@@ -157,6 +165,12 @@ fn default_routes() -> Vec<RouteRule> {
     };
     let documents = |rule: RouteRule| RouteRule {
         max_body_bytes: Some(1 << 20),
+        ..rule
+    };
+    // A page of a product is one without them.
+    let recommendations = |rule: RouteRule| RouteRule {
+        timeout_ms: u64::try_from(GATEWAY_RECOMMENDATIONS.deadline.as_millis()).ok(),
+        fallback: Some(json!({"also_bought": [], "also_viewed": []})),
         ..rule
     };
     vec![
@@ -211,5 +225,16 @@ fn default_routes() -> Vec<RouteRule> {
             "registry",
             Admin,
         ),
+        recommendations(route(
+            "/api/products/{id}/recommendations",
+            &["GET"],
+            "recommendations",
+            Public,
+        )),
+        route("/api/shipments/{order_id}", &["GET"], "shipping", Member),
+        route("/api/posts", &["GET"], "board", Public),
+        route("/api/posts", &["POST"], "board", Member),
+        route("/api/posts/{id}", &["GET"], "board", Public),
+        route("/api/notifications", &["GET"], "notifications", Member),
     ]
 }

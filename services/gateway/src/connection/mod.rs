@@ -151,6 +151,22 @@ impl Connection {
         .await
     }
 
+    /// Runs a part of a request that ends on time, not up to two ticks later: what of it runs
+    /// [`in_time`](Self::in_time) is told.
+    pub(crate) async fn on_the_dot<F: Future>(&self, time: Duration, work: F) -> F::Output {
+        let mut alarm = pin!(tokio::time::sleep(time));
+        let mut work = pin!(work);
+        let mut has_rung = false;
+        poll_fn(|context| {
+            if !has_rung && alarm.as_mut().poll(context).is_ready() {
+                has_rung = true;
+                self.overdue.set(true);
+            }
+            work.as_mut().poll(context)
+        })
+        .await
+    }
+
     /// Called at each tick: wakes the connection if its time is over.
     pub(crate) fn sweep(&self, now: u64) {
         if !self.overdue.get() && self.deadline.get() <= now {

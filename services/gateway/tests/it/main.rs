@@ -4,6 +4,7 @@
 
 mod behind;
 mod binary;
+mod fallback;
 mod forwarding;
 mod hostile;
 mod lifecycle;

@@ -1,5 +1,6 @@
 //! The routes, and what goes over the wire.
 
+mod inner;
 mod jwks;
 mod members;
 mod sessions;
@@ -38,6 +39,7 @@ pub(crate) fn router(users: Users) -> Router {
         )
         .route("/api/sessions/refresh", post(sessions::refresh))
         .route("/.well-known/jwks.json", get(jwks::jwks))
+        .route("/inner/v1/names", get(inner::names))
         .with_state(users)
 }
 
@@ -51,7 +53,8 @@ pub(crate) fn router(users: Users) -> Router {
         sessions::log_in,
         sessions::refresh,
         sessions::log_out,
-        jwks::jwks
+        jwks::jwks,
+        inner::names
     ),
     modifiers(&MemberToken)
 )]

@@ -15,12 +15,14 @@
 mod calls;
 mod constraint;
 mod error;
+mod one_of;
 mod open;
 mod schema;
 mod url;
 
 pub use constraint::{Constraint, ConstraintKind};
 pub use error::{ResultExt, StoreError};
+pub use one_of::{padded, places};
 pub use open::{Durability, open};
 
 use std::fmt;

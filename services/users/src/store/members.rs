@@ -1,6 +1,7 @@
+use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
-use stores::sql::ResultExt as _;
+use stores::sql::{ResultExt as _, padded, places};
 
 use super::Store;
 use crate::domain::{Email, Member, MemberId, Name, Role, Timestamp};
@@ -51,6 +52,30 @@ impl Store {
             .as_ref()
             .map(member)
             .transpose()
+    }
+
+    /// What these are called, in the order of their ids; who is unknown is left out.
+    pub(crate) async fn names(&self, ids: &[MemberId]) -> Result<Vec<(MemberId, Name)>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!(
+            "SELECT id, name FROM members WHERE id IN ({}) ORDER BY id",
+            places(ids.len())
+        );
+        let mut select = sqlx::query(AssertSqlSafe(text));
+        for id in padded(ids) {
+            select = select.bind(id.to_string());
+        }
+        let select = select.fetch_all(self.sql.pool());
+        let rows = self.sql.run("SELECT", "members", select).await?;
+        let name = |row: &AnyRow| {
+            let text = |column: &str| row.try_get::<String, _>(column);
+            let id = MemberId::parse(&text("id")?).ok_or(Error::Corrupt("members.id"))?;
+            let name = Name::parse(&text("name")?).map_err(|_| Error::Corrupt("members.name"))?;
+            Ok((id, name))
+        };
+        rows.iter().map(name).collect()
     }
 
     /// The member with this address, and the hash of their password.

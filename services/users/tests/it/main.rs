@@ -4,6 +4,7 @@
 mod admin;
 mod client;
 mod keys;
+mod names;
 mod observed;
 mod openapi;
 mod profile;

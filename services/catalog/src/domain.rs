@@ -37,11 +37,29 @@ pub(crate) struct Product {
     pub category: String,
     /// What one costs.
     pub price: Money,
-    /// Grows by one with each edit; also the `ETag`.
+    /// Whether there is any to sell, as far as inventory has told.
+    pub in_stock: bool,
+    /// Grows by one with each edit.
     pub version: i64,
     /// When it was last edited.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+}
+
+impl Product {
+    pub(crate) fn edition(&self) -> Edition {
+        Edition {
+            version: self.version,
+            in_stock: self.in_stock,
+        }
+    }
+}
+
+/// All that tells two representations of one product apart: its `ETag` is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edition {
+    pub version: i64,
+    pub in_stock: bool,
 }
 
 /// A shelf of the shop.

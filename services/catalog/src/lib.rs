@@ -1,22 +1,31 @@
 //! Products and categories, and a search index of its own in each replica.
 //!
 //! The rows are the truth; listings and searches are answered from the index, a single product
-//! from its row. It never knows stock, carts or orders.
+//! from its row. Every change of a row is published with it, and by that the other replicas'
+//! indexes learn of it as well. Of stock it knows only what inventory tells, and only whether there
+//! is any; it never knows carts or orders.
 
 mod domain;
+mod events;
 mod http;
 mod metrics;
+mod points;
 mod search;
 mod seed;
 mod store;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::events::Events;
 use app::{City, Parts, Service, StartError, with_causes};
+use calls::edges::CATALOG_INVENTORY_FEED;
 use stores::sql::{self, Durability};
 
+use self::events::FromInventory;
 use metrics::Metrics;
+use points::Points;
 use search::{Follower, Index};
 use store::Store;
 
@@ -35,8 +44,10 @@ app::settings! {
         live page_size_max: usize = 100,
         /// Longest query, in characters; then 400.
         live query_max_chars: usize = 200,
-        /// How often a replica looks for edits made by others, in milliseconds.
-        live follow_interval_ms: u64 = 500,
+        /// Looks of members at products that wait to be published; what is more is not told of.
+        boot views_buffer: usize = 1_024,
+        /// How long looks wait for others with which to share a commit, in milliseconds.
+        live views_flush_ms: u64 = 100,
     }
 }
 
@@ -44,8 +55,8 @@ fn validate(settings: &Settings) -> Result<(), String> {
     if settings.page_size == 0 || settings.page_size_max == 0 {
         return Err("page_size and page_size_max must be at least 1".to_owned());
     }
-    if settings.follow_interval_ms == 0 {
-        return Err("follow_interval_ms must be at least 1".to_owned());
+    if settings.views_buffer == 0 || settings.views_flush_ms == 0 {
+        return Err("views_buffer and views_flush_ms must be at least 1".to_owned());
     }
     Ok(())
 }
@@ -74,7 +85,11 @@ impl Service for Catalog {
         )
         .await
         .map_err(|error| cannot_start(&error))?;
-        let store = Store::new(rows);
+        let events = Events::open(&city, &rows)
+            .await
+            .map_err(|error| cannot_start(&error))?;
+        let outbox = events.outbox();
+        let store = Store::new(rows, outbox.clone(), Points::new(&city.faults));
         if settings.seed_products > 0
             && store
                 .is_untouched()
@@ -93,6 +108,8 @@ impl Service for Catalog {
             Metrics::register(city.telemetry.registry()).map_err(|error| cannot_start(&error))?;
         let index = Arc::new(Index::new().map_err(|error| cannot_start(&error))?);
         let follower = Arc::new(Follower::new(index, store.clone(), metrics.clone()));
+        // Before the rows are read: what is told of later is read from the outbox.
+        let head = outbox.head().await.map_err(|error| cannot_start(&error))?;
         follower
             .catch_up()
             .await
@@ -102,24 +119,39 @@ impl Service for Catalog {
             .await
             .map_err(|error| cannot_start(&error))?;
 
+        let (views, publisher) = views::buffer(
+            settings.views_buffer,
+            store.clone(),
+            metrics.clone(),
+            city.telemetry,
+        );
         let router = http::router(http::Desk {
             store: store.clone(),
             follower: Arc::clone(&follower),
+            views,
             metrics,
             settings: city.settings.clone(),
         });
+        let events = events
+            .feed_for(&["recommendations"])
+            .consume(&CATALOG_INVENTORY_FEED, FromInventory(store.clone()));
         let (live, stopping) = (city.settings, city.stopping);
+        let interval = move || Duration::from_millis(live.load().views_flush_ms);
+        let publish = publisher.run(interval, stopping.clone());
         let follow = async move {
-            let interval = || Duration::from_millis(live.load().follow_interval_ms);
-            stopping.run_until_cancelled(follower.run(interval)).await;
+            stopping
+                .run_until_cancelled(follower.run(outbox, head))
+                .await;
         };
         let ready = move || {
             let store = store.clone();
             async move { store.ping().await.map_err(|error| with_causes(&error)) }
         };
-        Ok(Parts::router(router)
+        Ok(events
+            .into_parts(router)
             .ready("store", ready)
-            .task("follow", follow))
+            .task("follow", follow)
+            .task("views", publish))
     }
 }
 

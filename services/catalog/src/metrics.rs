@@ -30,10 +30,37 @@ impl Outcome {
     }
 }
 
+/// What became of a look at a product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Viewed {
+    /// It was told of.
+    Published,
+    /// Too many waited already.
+    Full,
+    /// The store failed.
+    Failed,
+    /// It came while the service was stopping.
+    Stopping,
+}
+
+impl Viewed {
+    const ALL: [Self; 4] = [Self::Published, Self::Full, Self::Failed, Self::Stopping];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Full => "buffer_full",
+            Self::Failed => "store_failed",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 /// The metrics, registered.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     searches: IntCounterVec,
+    views: IntCounterVec,
     documents: IntGauge,
     lag: Gauge,
 }
@@ -49,6 +76,13 @@ impl Metrics {
                 Opts::new("citywatch_catalog_searches_total", "Searches by text."),
                 &["outcome"],
             )?,
+            views: IntCounterVec::new(
+                Opts::new(
+                    "citywatch_catalog_views_total",
+                    "Looks of members at a product, by whether others are told of them.",
+                ),
+                &["outcome"],
+            )?,
             documents: IntGauge::new(
                 "citywatch_catalog_index_documents",
                 "Products in this replica's search index.",
@@ -59,16 +93,26 @@ impl Metrics {
             )?,
         };
         registry.register(Box::new(metrics.searches.clone()))?;
+        registry.register(Box::new(metrics.views.clone()))?;
         registry.register(Box::new(metrics.documents.clone()))?;
         registry.register(Box::new(metrics.lag.clone()))?;
         for outcome in Outcome::ALL {
             metrics.searches.with_label_values(&[outcome.label()]);
+        }
+        for outcome in Viewed::ALL {
+            metrics.views.with_label_values(&[outcome.label()]);
         }
         Ok(metrics)
     }
 
     pub(crate) fn searched(&self, outcome: Outcome) {
         self.searches.with_label_values(&[outcome.label()]).inc();
+    }
+
+    /// This became of so many looks.
+    pub(crate) fn viewed(&self, outcome: Viewed, looks: usize) {
+        let views = self.views.with_label_values(&[outcome.label()]);
+        views.inc_by(looks as u64);
     }
 
     /// The index holds `documents`, and last agreed with the rows at `agreed`.

@@ -1,16 +1,34 @@
 //! The rows: the truth about products.
 
+/// Products with what is known of their stock.
+macro_rules! product_rows {
+    ($which:literal) => {
+        concat!(
+            "SELECT products.*, (SELECT COUNT(*) FROM sold_out \
+             WHERE sold_out.product_id = products.id) AS sold_out FROM products ",
+            $which
+        )
+    };
+}
+
+mod edits;
+mod stock;
+mod views;
+
 use std::iter;
 
 use app::money::{Currency, Money};
 use app::{Timestamp, with_causes};
+use events::{Outbox, PublishError};
+use faults::Injected;
 use sqlx::any::AnyRow;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
-use stores::sql::{ResultExt, Sql, StoreError, Transaction};
+use sqlx::{AssertSqlSafe, Row as _};
+use stores::sql::{Sql, StoreError};
 use uuid::Uuid;
 
-use crate::domain::{Category, Draft, Localized, Product};
+use crate::domain::{Category, Edition, Localized, Product};
+use crate::points::Points;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -21,10 +39,14 @@ pub enum StoreFailure {
     UnknownProduct,
     #[error("there is no such category")]
     UnknownCategory,
-    #[error("the product has version {0}")]
-    Version(i64),
+    #[error("the product has another version: {0:?}")]
+    Version(Edition),
     #[error("column {0} holds what no product may have")]
     Column(&'static str),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Injected(#[from] Injected),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -53,11 +75,17 @@ pub(crate) struct Change {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     sql: Sql,
+    outbox: Outbox,
+    points: Points,
 }
 
 impl Store {
-    pub(crate) fn new(sql: Sql) -> Self {
-        Self { sql }
+    pub(crate) fn new(sql: Sql, outbox: Outbox, points: Points) -> Self {
+        Self {
+            sql,
+            outbox,
+            points,
+        }
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
@@ -65,7 +93,7 @@ impl Store {
     }
 
     pub(crate) async fn product(&self, id: Uuid) -> Result<Product, StoreFailure> {
-        let one = sqlx::query("SELECT * FROM products WHERE id = $1 AND deleted = 0")
+        let one = sqlx::query(product_rows!("WHERE id = $1 AND deleted = 0"))
             .bind(id.to_string())
             .fetch_optional(self.sql.pool());
         let row = self.sql.run("SELECT", "products", one).await?;
@@ -81,7 +109,7 @@ impl Store {
         let slots = ids.len().next_power_of_two();
         let places: Vec<_> = (1..=slots).map(|slot| format!("${slot}")).collect();
         let statement = format!(
-            "SELECT * FROM products WHERE deleted = 0 AND id IN ({}) ORDER BY id",
+            product_rows!("WHERE deleted = 0 AND id IN ({}) ORDER BY id"),
             places.join(", ")
         );
         let mut some = sqlx::query(AssertSqlSafe(statement));
@@ -112,76 +140,14 @@ impl Store {
         revision: i64,
         limit: i64,
     ) -> Result<Vec<Change>, StoreFailure> {
-        let some =
-            sqlx::query("SELECT * FROM products WHERE revision > $1 ORDER BY revision LIMIT $2")
-                .bind(revision)
-                .bind(limit)
-                .fetch_all(self.sql.pool());
+        let some = sqlx::query(product_rows!(
+            "WHERE revision > $1 ORDER BY revision LIMIT $2"
+        ))
+        .bind(revision)
+        .bind(limit)
+        .fetch_all(self.sql.pool());
         let rows = self.sql.run("SELECT", "products", some).await?;
         rows.iter().map(change).collect()
-    }
-
-    pub(crate) async fn create(&self, draft: Draft) -> Result<Product, StoreFailure> {
-        let mut tx = self.sql.begin_write().await?;
-        let revision = self.next_revision(&mut tx, 1).await?;
-        let created = from_draft(Uuid::now_v7(), draft, 1, Timestamp::now());
-        self.insert(&mut tx, &created, revision).await?;
-        tx.commit().await?;
-        Ok(created)
-    }
-
-    /// Replaces what an admin may set; `expected` is the version that was edited, `None` any.
-    pub(crate) async fn replace(
-        &self,
-        id: Uuid,
-        expected: Option<i64>,
-        draft: Draft,
-    ) -> Result<Product, StoreFailure> {
-        let mut tx = self.sql.begin_write().await?;
-        let revision = self.next_revision(&mut tx, 1).await?;
-        let version = self.version(&mut tx, id, expected).await?;
-        let edited = from_draft(id, draft, version + 1, Timestamp::now());
-        let update = sqlx::query(
-            "UPDATE products SET name_ko = $1, name_en = $2, description_ko = $3, \
-             description_en = $4, category = $5, price_amount = $6, price_currency = $7, \
-             version = $8, revision = $9, updated_at = $10 WHERE id = $11",
-        )
-        .bind(&edited.name.ko)
-        .bind(&edited.name.en)
-        .bind(&edited.description.ko)
-        .bind(&edited.description.en)
-        .bind(&edited.category)
-        .bind(edited.price.amount)
-        .bind(edited.price.currency.code())
-        .bind(edited.version)
-        .bind(revision)
-        .bind(edited.updated_at.micros())
-        .bind(id.to_string())
-        .execute(&mut *tx);
-        self.sql
-            .run("UPDATE", "products", update)
-            .await
-            .on_constraint(CATEGORY, || StoreFailure::UnknownCategory)?;
-        tx.commit().await?;
-        Ok(edited)
-    }
-
-    pub(crate) async fn delete(&self, id: Uuid, expected: Option<i64>) -> Result<(), StoreFailure> {
-        let mut tx = self.sql.begin_write().await?;
-        let revision = self.next_revision(&mut tx, 1).await?;
-        let version = self.version(&mut tx, id, expected).await?;
-        let update = sqlx::query(
-            "UPDATE products SET deleted = 1, version = $1, revision = $2, updated_at = $3 \
-             WHERE id = $4",
-        )
-        .bind(version + 1)
-        .bind(revision)
-        .bind(Timestamp::now().micros())
-        .bind(id.to_string())
-        .execute(&mut *tx);
-        self.sql.run("UPDATE", "products", update).await?;
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Whether a product was ever written.
@@ -190,95 +156,6 @@ impl Store {
             .fetch_one(self.sql.pool());
         let row = self.sql.run("SELECT", "catalog_head", head).await?;
         Ok(row.try_get::<i64, _>("revision")? == 0)
-    }
-
-    /// Fills a store in which nothing was ever written; false if another was first.
-    pub(crate) async fn fill(&self, products: &[Product]) -> Result<bool, StoreFailure> {
-        let count = i64::try_from(products.len()).unwrap_or(i64::MAX);
-        let mut tx = self.sql.begin_write().await?;
-        if self.next_revision(&mut tx, count).await? != count {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        for (revision, product) in (1..).zip(products) {
-            self.insert(&mut tx, product, revision).await?;
-        }
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Takes `count` numbers and gives the last; other writers wait until this one has committed.
-    async fn next_revision(&self, tx: &mut Transaction, count: i64) -> Result<i64, StoreFailure> {
-        let next = sqlx::query(
-            "UPDATE catalog_head SET revision = revision + $1 WHERE id = 1 RETURNING revision",
-        )
-        .bind(count)
-        .fetch_one(&mut **tx);
-        let row = self.sql.run("UPDATE", "catalog_head", next).await?;
-        Ok(row.try_get("revision")?)
-    }
-
-    async fn version(
-        &self,
-        tx: &mut AnyConnection,
-        id: Uuid,
-        expected: Option<i64>,
-    ) -> Result<i64, StoreFailure> {
-        let one = sqlx::query("SELECT version FROM products WHERE id = $1 AND deleted = 0")
-            .bind(id.to_string())
-            .fetch_optional(tx);
-        let row = self.sql.run("SELECT", "products", one).await?;
-        let version: i64 = row
-            .ok_or(StoreFailure::UnknownProduct)?
-            .try_get("version")?;
-        match expected {
-            Some(expected) if expected != version => Err(StoreFailure::Version(version)),
-            _ => Ok(version),
-        }
-    }
-
-    async fn insert(
-        &self,
-        tx: &mut AnyConnection,
-        product: &Product,
-        revision: i64,
-    ) -> Result<(), StoreFailure> {
-        let insert = sqlx::query(
-            "INSERT INTO products (id, name_ko, name_en, description_ko, description_en, \
-             category, price_amount, price_currency, version, position, revision, deleted, \
-             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11)",
-        )
-        .bind(product.id.to_string())
-        .bind(&product.name.ko)
-        .bind(&product.name.en)
-        .bind(&product.description.ko)
-        .bind(&product.description.en)
-        .bind(&product.category)
-        .bind(product.price.amount)
-        .bind(product.price.currency.code())
-        .bind(product.version)
-        .bind(revision)
-        .bind(product.updated_at.micros())
-        .execute(tx);
-        self.sql
-            .run("INSERT", "products", insert)
-            .await
-            .map(drop)
-            .on_constraint(CATEGORY, || StoreFailure::UnknownCategory)
-    }
-}
-
-const CATEGORY: &str = "products_category_fkey";
-
-fn from_draft(id: Uuid, draft: Draft, version: i64, updated_at: Timestamp) -> Product {
-    Product {
-        id,
-        name: draft.name,
-        description: draft.description,
-        category: draft.category,
-        price: draft.price,
-        version,
-        updated_at,
     }
 }
 
@@ -320,9 +197,14 @@ fn product(row: &AnyRow) -> Result<Product, StoreFailure> {
             currency: Currency::from_code(&currency)
                 .ok_or(StoreFailure::Column("price_currency"))?,
         },
+        in_stock: in_stock(row)?,
         version: row.try_get("version")?,
         updated_at: Timestamp::from_micros(row.try_get("updated_at")?),
     })
+}
+
+fn in_stock(row: &AnyRow) -> Result<bool, StoreFailure> {
+    Ok(row.try_get::<i64, _>("sold_out")? == 0)
 }
 
 fn id(row: &AnyRow) -> Result<Uuid, StoreFailure> {

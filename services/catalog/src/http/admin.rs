@@ -1,5 +1,5 @@
-//! What admins may change. A change is in this replica's listings when it is answered, and in
-//! those of the others within a second.
+//! What admins may change. A change is in this replica's listings when it is answered; the others
+//! learn of it from the outbox.
 
 use app::auth::Admin;
 use app::extract::{Json, Path};
@@ -125,7 +125,7 @@ async fn show_now(desk: &Desk) {
 }
 
 fn tagged(product: Product) -> ([(header::HeaderName, HeaderValue); 1], Json<Product>) {
-    ([(header::ETAG, etag::of(product.version))], Json(product))
+    ([(header::ETAG, etag::of(product.edition()))], Json(product))
 }
 
 fn if_match_required() -> Problem {

@@ -1,37 +1,24 @@
 //! What anyone may read.
 
 use app::Problem;
+use app::auth::Member;
 use app::extract::{Json, Path, Query};
 use app::page::{self, Page};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::problems::bad_request;
+use super::wanted::ListQuery;
 use super::{Desk, etag};
 use crate::domain::{Category, Product};
 use crate::metrics::Outcome;
 use crate::search::{Found, Place, Search};
 
 const CURSOR_VERSION: u8 = 1;
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListQuery {
-    /// Text to look for, in Korean or English. Without it all products are listed, the newest
-    /// first.
-    query: Option<String>,
-    /// Id of a category: only its products.
-    category: Option<String>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// How many products a page has at most.
-    #[param(minimum = 1)]
-    limit: Option<usize>,
-}
 
 /// A category and how much it holds.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,7 +35,7 @@ pub(super) struct Categories {
 }
 
 /// Finds products, the best match first, or lists them.
-#[utoipa::path(get, path = "/api/products", tag = "products", responses(
+#[utoipa::path(get, path = "/api/products", tag = "products", params(ListQuery), responses(
     (status = 200, description = "One page", body = Page<Product>),
     (status = 400, description = "`invalid_query`, `invalid_limit`, `invalid_cursor`, `query_too_long`",
         content_type = "application/problem+json"),
@@ -126,25 +113,33 @@ fn fingerprint(query: Option<&str>, category: Option<&str>) -> u64 {
     })
 }
 
-/// One product.
+/// One product
+///
+/// A member who shows a token is known to have looked at it, and others are recommended what
+/// members look at together.
 #[utoipa::path(get, path = "/api/products/{id}", tag = "products",
     params(("id" = Uuid, Path, description = "Id of the product"),
-        ("if-none-match" = Option<String>, Header, description = "`ETag` of a version that is known already")),
+        ("if-none-match" = Option<String>, Header, description = "`ETag` of what is known already")),
     responses(
     (status = 200, description = "The product", body = Product,
-        headers(("etag" = String, description = "Its version, for `If-Match` and `If-None-Match`"))),
-    (status = 304, description = "It is the version of `If-None-Match`"),
+        headers(("etag" = String, description = "For `If-Match` and `If-None-Match`; another after each edit, and when it is sold out or in stock again"))),
+    (status = 304, description = "It is as it was under the `ETag` of `If-None-Match`"),
     (status = 400, description = "`invalid_path`", content_type = "application/problem+json"),
     (status = 404, description = "`unknown_product`", content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(
     State(desk): State<Desk>,
+    member: Result<Member, Problem>,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let product = desk.store.product(id).await?;
-    let tag = [(header::ETAG, etag::of(product.version))];
-    if !etag::none_match(&headers, product.version) {
+    // Without a valid token it is nobody in particular who looks.
+    if let Ok(Member(claims)) = member {
+        desk.views.saw(id, &claims.sub);
+    }
+    let tag = [(header::ETAG, etag::of(product.edition()))];
+    if !etag::none_match(&headers, product.edition()) {
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
     Ok((tag, Json(product)).into_response())

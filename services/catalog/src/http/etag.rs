@@ -1,11 +1,18 @@
-//! A product's version as an entity tag (RFC 9110 8.8.3, 13.1).
+//! A product's edition as an entity tag (RFC 9110 8.8.3, 13.1): its version and, as that changes
+//! what is shown without an edit, whether it is sold out.
 
 use app::Problem;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-pub(super) fn of(version: i64) -> HeaderValue {
+use crate::domain::Edition;
+
+const SOLD_OUT: &str = "-sold-out";
+
+pub(super) fn of(edition: Edition) -> HeaderValue {
+    let stock = if edition.in_stock { "" } else { SOLD_OUT };
+    let tag = format!("\"{}{stock}\"", edition.version);
     // A quoted number is always a header value.
-    HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// What `If-Match` allows to be changed.
@@ -31,13 +38,15 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Condition, Problem> {
     if value == "*" {
         return Ok(Condition::Any);
     }
-    let version = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+    let tag = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+    // Who edits has not decided about stock: the version alone has to be the same.
+    let version = tag.map(|tag| tag.strip_suffix(SOLD_OUT).unwrap_or(tag));
     let version = version.and_then(|v| v.parse().ok()).ok_or_else(malformed)?;
     Ok(Condition::Version(version))
 }
 
-pub(super) fn none_match(headers: &HeaderMap, version: i64) -> bool {
-    let current = of(version);
+pub(super) fn none_match(headers: &HeaderMap, edition: Edition) -> bool {
+    let current = of(edition);
     let known = |value: &HeaderValue| {
         let tags = value.to_str().unwrap_or_default().split(',');
         tags.map(|tag| tag.trim().trim_start_matches("W/"))
@@ -58,12 +67,15 @@ fn malformed() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::{Condition, if_match, none_match};
+    use crate::domain::Edition;
     use http::{HeaderMap, HeaderValue, header};
 
     #[test]
     fn conditions_are_read() {
         for (value, expected) in [
             ("\"3\"", Some(Condition::Version(3))),
+            ("\"3-sold-out\"", Some(Condition::Version(3))),
+            ("\"-sold-out\"", None),
             (" * ", Some(Condition::Any)),
             ("3", None),
             ("W/\"3\"", None),
@@ -84,17 +96,24 @@ mod tests {
     }
 
     #[test]
-    fn a_known_version_is_not_sent_again() {
-        for (value, send) in [
-            ("\"3\"", false),
-            ("\"1\", W/\"3\"", false),
-            ("*", false),
-            ("\"2\"", true),
+    fn a_known_edition_is_not_sent_again() {
+        let edition = |in_stock| Edition {
+            version: 3,
+            in_stock,
+        };
+        for (value, send, send_sold_out) in [
+            ("\"3\"", false, true),
+            ("\"3-sold-out\"", true, false),
+            ("\"1\", W/\"3\"", false, true),
+            ("*", false, false),
+            ("\"2\"", true, true),
         ] {
             let headers =
                 HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))]);
-            assert_eq!(none_match(&headers, 3), send, "{value}");
+            assert_eq!(none_match(&headers, edition(true)), send, "{value}");
+            let sold_out = none_match(&headers, edition(false));
+            assert_eq!(sold_out, send_sold_out, "{value}");
         }
-        assert!(none_match(&HeaderMap::new(), 3));
+        assert!(none_match(&HeaderMap::new(), edition(true)));
     }
 }

@@ -5,26 +5,19 @@ use app::auth::ServiceCaller;
 use app::extract::{Json, Query};
 use app::money::Money;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Desk;
 use super::problems::bad_request;
+use super::wanted::PricesQuery;
 use crate::domain::{Localized, Product};
 
 const CALLERS: [&str; 1] = ["orders"];
 
 /// Twice what a cart can hold.
 const IDS_MAX: usize = 100;
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
-    /// Ids of at most 100 products, with commas between them.
-    #[param(example = "0198c5f2-0000-7000-8000-000000000001,0198c5f2-0000-7000-8000-000000000002")]
-    ids: String,
-}
 
 /// A product as it is sold now.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +49,7 @@ impl From<Product> for Price {
 ///
 /// Read from their rows: a price that was edited holds from then on. Products that are unknown or
 /// not sold any more are left out.
-#[utoipa::path(get, path = "/inner/v1/prices", tag = "inner", responses(
+#[utoipa::path(get, path = "/inner/v1/prices", tag = "inner", params(PricesQuery), responses(
     (status = 200, description = "Those that are sold, in the order of their ids", body = Prices),
     (status = 400, description = "`invalid_query`, `invalid_ids`, `too_many_ids`",
         content_type = "application/problem+json"),
@@ -68,7 +61,7 @@ impl From<Product> for Price {
 pub(super) async fn prices(
     State(desk): State<Desk>,
     caller: ServiceCaller,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<PricesQuery>,
 ) -> Result<Json<Prices>, Problem> {
     caller.one_of(&CALLERS)?;
     let ids = ids(&wanted.ids)?;

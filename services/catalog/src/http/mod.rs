@@ -5,6 +5,7 @@ mod browse;
 mod etag;
 mod inner;
 mod problems;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -17,12 +18,14 @@ use crate::Settings;
 use crate::metrics::Metrics;
 use crate::search::Follower;
 use crate::store::Store;
+use crate::views::Views;
 
 /// What every handler needs.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub store: Store,
     pub follower: Arc<Follower>,
+    pub views: Views,
     pub metrics: Metrics,
     pub settings: Live<Settings>,
 }

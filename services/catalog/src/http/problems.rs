@@ -32,9 +32,10 @@ impl From<StoreFailure> for Problem {
                 )
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
-            failure @ (StoreFailure::Column(_) | StoreFailure::Store(_)) => {
-                Self::internal(with_causes(&failure))
-            }
+            StoreFailure::Injected(injected) => injected.into(),
+            failure @ (StoreFailure::Column(_)
+            | StoreFailure::Publish(_)
+            | StoreFailure::Store(_)) => Self::internal(with_causes(&failure)),
         }
     }
 }

@@ -66,6 +66,7 @@ fn product(
             amount: thousands * 1_000 - [0, 100][random.below(2)],
             currency: Currency::Krw,
         },
+        in_stock: true,
         version: 1,
         updated_at: Timestamp::from_micros(i64::try_from(millis * 1_000).unwrap_or(i64::MAX)),
     }

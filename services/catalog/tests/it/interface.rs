@@ -18,6 +18,10 @@ async fn metrics_are_born_at_zero_and_count() {
         let line = format!("citywatch_catalog_searches_total{{outcome=\"{outcome}\"}} 0");
         assert!(page.contains(&line), "{page}");
     }
+    for outcome in ["published", "buffer_full", "store_failed", "stopping"] {
+        let line = format!("citywatch_catalog_views_total{{outcome=\"{outcome}\"}} 0");
+        assert!(page.contains(&line), "{page}");
+    }
     assert!(
         page.contains("\ncitywatch_catalog_index_documents 300\n"),
         "{page}"
@@ -46,7 +50,7 @@ async fn metrics_are_born_at_zero_and_count() {
 
 #[tokio::test]
 async fn a_trace_shows_where_the_time_goes() {
-    let shop = open_in(&Town::new(), json!({ "follow_interval_ms": 1 })).await;
+    let shop = open_in(&Town::new(), json!({})).await;
     shop.list(&[("query", "coffee")]).await;
     shop.send(Method::POST, "", &[], Some(&draft("가", "One")))
         .await;

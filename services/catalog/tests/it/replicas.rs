@@ -8,7 +8,7 @@ use crate::shop::{draft, open_in};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_fill_the_store_once_and_follow_each_other() {
     let town = Town::new();
-    let settings = json!({ "follow_interval_ms": 20, "seed_products": 50 });
+    let settings = json!({ "seed_products": 50 });
     let (a, b) = tokio::join!(open_in(&town, settings.clone()), open_in(&town, settings));
     let ids = a.walk(&[("limit", "7")]).await;
     assert_eq!(ids.len(), 50);
@@ -82,7 +82,7 @@ async fn the_same_seed_makes_the_same_shop() {
 #[tokio::test]
 async fn a_row_that_cannot_be_read_holds_nothing_up() {
     let town = Town::new();
-    let settings = json!({ "follow_interval_ms": 20, "seed_products": 3 });
+    let settings = json!({ "seed_products": 3 });
     let shop = open_in(&town, settings).await;
     let strange = &shop.walk(&[]).await[0];
 
@@ -105,4 +105,38 @@ async fn a_row_that_cannot_be_read_holds_nothing_up() {
     assert!(!ids.contains(strange));
     let response = shop.get(&format!("/api/products/{strange}")).await;
     assert_problem(response, 500, "internal").await;
+}
+
+/// As when a replica was held up for longer than events are kept.
+#[tokio::test]
+async fn a_replica_that_missed_events_learns_all_from_the_rows() {
+    let town = Town::new();
+    let shop = open_in(&town, json!({ "seed_products": 3 })).await;
+    let ids = shop.walk(&[]).await;
+    sqlx::any::install_default_drivers();
+    let file = format!("sqlite://{}/catalog.db", town.folder().display());
+    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    let mut edits = rows.begin().await.unwrap();
+    for statement in [
+        "UPDATE products SET name_en = 'Goose', name_ko = '거위', revision = 4 WHERE revision = 1",
+        "UPDATE products SET deleted = 1, revision = 5 WHERE revision = 2",
+        "UPDATE catalog_head SET revision = 5",
+        "UPDATE feed_head SET position = position + 2, truncated_position = position + 2",
+    ] {
+        sqlx::query(statement).execute(&mut *edits).await.unwrap();
+    }
+    edits.commit().await.unwrap();
+    eventually("edits whose events are gone", async || {
+        let is_there = shop.names("goose").await == ["Goose"];
+        (is_there && shop.walk(&[]).await.len() == ids.len() - 1).then_some(())
+    })
+    .await;
+    // And it goes on behind what it has missed.
+    shop.add("은 거위", "Silver Goose").await;
+    let other = open_in(&town, json!({})).await;
+    other.add("금 거위", "Golden Goose").await;
+    eventually("an edit made elsewhere", async || {
+        (shop.names("golden").await == ["Golden Goose"]).then_some(())
+    })
+    .await;
 }

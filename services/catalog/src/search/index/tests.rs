@@ -26,6 +26,7 @@ fn product(n: u64, category: &str, name: (&str, &str), description: (&str, &str)
             amount: 1_000,
             currency: Currency::Krw,
         },
+        in_stock: true,
         version: 1,
         updated_at: Timestamp::from_micros(0),
     }

@@ -1,0 +1,117 @@
+//! What is remembered is bounded, and never more than happened.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::json;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use crate::shelf::{Shelf, open_with, products};
+
+type Pairs = BTreeMap<(Uuid, Uuid), i64>;
+
+/// Counts each pair of an order, as the service should if it forgot nothing.
+fn count(pairs: &mut Pairs, order: &[Uuid]) {
+    for one in order {
+        for other in order.iter().filter(|other| *other != one) {
+            *pairs.entry((*one, *other)).or_default() += 1;
+        }
+    }
+}
+
+/// Orders of a few of the products, the first ones more often than the last.
+fn orders(seed: u64, of: &[Uuid], many: usize) -> Vec<Vec<Uuid>> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let order = |_| {
+        let size = random.random_range(1..=4);
+        let mut order: Vec<Uuid> = (0..size)
+            .map(|_| {
+                of[random
+                    .random_range(0..of.len())
+                    .min(random.random_range(0..of.len()))]
+            })
+            .collect();
+        order.sort_unstable();
+        order.dedup();
+        order
+    };
+    (0..many).map(order).collect()
+}
+
+async fn kept(shelf: &Shelf) -> Pairs {
+    sqlx::any::install_default_drivers();
+    let folder = shelf.service.town().folder().display().to_string();
+    let file = format!("sqlite://{folder}/recommendations.db");
+    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    let all = sqlx::query("SELECT product_id, other_id, count FROM bought_pairs");
+    let all = all.fetch_all(&rows).await.unwrap();
+    let id = |row: &sqlx::any::AnyRow, n: usize| row.get::<String, _>(n).parse().unwrap();
+    all.iter()
+        .map(|row| ((id(row, 0), id(row, 1)), row.get::<i64, _>(2)))
+        .collect()
+}
+
+#[tokio::test]
+async fn while_there_is_room_every_pair_is_counted_exactly() {
+    let shelf = open_with(json!({})).await;
+    let of: [Uuid; 12] = products();
+    let mut expected = Pairs::new();
+    for order in orders(7, &of, 150) {
+        count(&mut expected, &order);
+        shelf.order(&order);
+    }
+    shelf.settled().await;
+    assert_eq!(kept(&shelf).await, expected);
+    for product in of {
+        let mut best: Vec<_> = expected
+            .iter()
+            .filter(|(pair, _)| pair.0 == product)
+            .collect();
+        best.sort_by_key(|(_, count)| -**count);
+        let counts: Vec<_> = best.iter().map(|(_, count)| **count).collect();
+        let shown = shelf.also_bought(product).await;
+        let shown: Vec<_> = shown.iter().map(|(_, count)| *count).collect();
+        assert_eq!(shown, counts, "the most frequent first");
+    }
+}
+
+#[tokio::test]
+async fn a_product_keeps_its_strongest_pairs() {
+    const KEPT: usize = 5;
+    let shelf = open_with(json!({ "pairs_kept": KEPT })).await;
+    let of: [Uuid; 60] = products();
+    let [star, friend]: [Uuid; 2] = products();
+    let mut happened = Pairs::new();
+    // Strong from the beginning.
+    for _ in 0..10 {
+        count(&mut happened, &[star, friend]);
+        shelf.order(&[star, friend]);
+    }
+    for order in orders(11, &of, 300) {
+        // Everybody buys the star, and every third a friend of it.
+        let order = [&[star][..], &order].concat();
+        count(&mut happened, &order);
+        shelf.order(&order);
+        if order.len() % 3 == 0 {
+            count(&mut happened, &[star, friend]);
+            shelf.order(&[star, friend]);
+        }
+    }
+    shelf.settled().await;
+    let kept = kept(&shelf).await;
+    for product in of.iter().chain([&star]) {
+        let pairs = kept.keys().filter(|(one, _)| one == product).count();
+        assert!(pairs <= 2 * KEPT, "{pairs}");
+    }
+    for (pair, count) in &kept {
+        assert!(*count <= happened[pair], "more than happened: {pair:?}");
+    }
+    // What is strong enough to be kept all the time is counted exactly.
+    let of_star = shelf.also_bought(star).await;
+    assert_eq!(of_star[0], (friend, happened[&(star, friend)]));
+    let page = shelf.service.metrics().await;
+    let zero = "citywatch_recommendations_pairs_forgotten_total{tie=\"bought\"} 0\n";
+    assert!(!page.contains(zero), "{page}");
+}

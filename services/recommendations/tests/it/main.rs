@@ -1,0 +1,10 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bought;
+mod bounds;
+mod gone;
+mod interface;
+mod rebuild;
+mod shelf;
+mod traces;
+mod viewed;

@@ -9,12 +9,13 @@ CREATE TABLE outbox (
     version BIGINT NOT NULL,
     type TEXT NOT NULL,
     time BIGINT NOT NULL,
-    data TEXT NOT NULL,
-    traceparent TEXT,
-    tracestate TEXT,
+    -- About as many as it takes in a batch. Before the body, as they are read without it.
     bytes BIGINT NOT NULL,
     -- All bytes that were numbered up to this row's end.
-    bytes_end BIGINT
+    bytes_end BIGINT,
+    traceparent TEXT,
+    tracestate TEXT,
+    data TEXT NOT NULL
 );
 
 CREATE UNIQUE INDEX outbox_subject_version_key ON outbox (subject, version);

@@ -1,5 +1,8 @@
 //! All that a service has to do with events, put together.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use app::{City, Parts};
 use axum::Router;
 use calls::Calls;
@@ -14,7 +17,7 @@ use crate::feed::{self, Feed};
 use crate::metrics::Metrics;
 use crate::points::Points;
 use crate::store::{MIGRATION_TABLE, MIGRATIONS, Store};
-use crate::{Body, Handler, Outbox, gauges, retention};
+use crate::{Body, Handler, Outbox, retention};
 
 /// Why a service cannot publish or handle events.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,8 @@ pub(crate) struct Place {
 pub struct Events {
     place: Place,
     points: Points,
+    /// Somebody was given the outbox.
+    publishes: AtomicBool,
     readers: &'static [&'static str],
     consumers: Consumers,
 }
@@ -82,6 +87,7 @@ impl Events {
         };
         Ok(Self {
             points: Points::new(&city.faults),
+            publishes: AtomicBool::new(false),
             readers: &[],
             consumers: Consumers::new(place.clone())?,
             place,
@@ -91,6 +97,7 @@ impl Events {
     /// Where the service publishes.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
+        self.publishes.store(true, Relaxed);
         self.place.outbox.clone()
     }
 
@@ -116,22 +123,28 @@ impl Events {
         self
     }
 
-    /// The service to be run: its own routes, and those and the tasks of its events.
+    /// The service to be run: its own routes, and those and the tasks of its events. A service that
+    /// never asked for its [`outbox`](Self::outbox) publishes nothing, and has no feed.
     #[must_use]
     pub fn into_parts(self, router: Router) -> Parts {
         let Self {
             place,
             points,
+            publishes,
             readers,
             consumers,
         } = self;
+        let parts = Parts::router(router.merge(consumers.routes()));
+        if !publishes.into_inner() {
+            return consumers.attach(parts);
+        }
         let (outbox, stopping) = (place.outbox, place.stopping);
         let feed = Feed {
             outbox: outbox.clone(),
             readers,
             send: points.send.clone(),
         };
-        let parts = Parts::router(router.merge(consumers.routes()))
+        let parts = parts
             .held(feed::route(feed))
             .task(
                 "feed",
@@ -139,9 +152,8 @@ impl Events {
             )
             .task(
                 "retention",
-                retention::run(outbox.clone(), points, place.common, stopping.clone()),
-            )
-            .task("outbox gauges", gauges::run(outbox, stopping));
+                retention::run(outbox, points, place.common, stopping),
+            );
         consumers.attach(parts)
     }
 }

@@ -15,7 +15,6 @@ mod consumer;
 mod event;
 mod events;
 mod feed;
-mod gauges;
 mod handler;
 mod metrics;
 mod outbox;

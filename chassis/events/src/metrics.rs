@@ -1,12 +1,15 @@
 //! What is counted of the publisher's half.
 
-use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
+use app::OldestAge;
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::store::Waiting;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     published: IntCounterVec,
     unpublished: IntGauge,
-    oldest_unpublished: Gauge,
+    oldest_unpublished: OldestAge,
 }
 
 impl Metrics {
@@ -25,14 +28,14 @@ impl Metrics {
                 "citywatch_events_unpublished",
                 "Events in the outbox that have no position yet: nobody can read them.",
             )?,
-            oldest_unpublished: Gauge::new(
+            oldest_unpublished: OldestAge::register(
+                registry,
                 "citywatch_events_oldest_unpublished_seconds",
                 "How long the oldest event without a position has waited for one.",
             )?,
         };
         registry.register(Box::new(metrics.published.clone()))?;
         registry.register(Box::new(metrics.unpublished.clone()))?;
-        registry.register(Box::new(metrics.oldest_unpublished.clone()))?;
         Ok(metrics)
     }
 
@@ -45,8 +48,8 @@ impl Metrics {
         self.published.with_label_values(&[kind]).inc();
     }
 
-    pub(crate) fn waiting(&self, events: i64, oldest_seconds: f64) {
-        self.unpublished.set(events);
-        self.oldest_unpublished.set(oldest_seconds);
+    pub(crate) fn waiting(&self, waiting: Waiting) {
+        self.unpublished.set(waiting.events);
+        self.oldest_unpublished.set(waiting.oldest);
     }
 }

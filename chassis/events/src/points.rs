@@ -1,27 +1,6 @@
 //! Where a fault may strike the publisher's half.
 
-use faults::{Faults, Point};
-
-/// Around one commit.
-#[derive(Clone, Debug)]
-pub(crate) struct Around {
-    pub(crate) before: Point,
-    pub(crate) after: Point,
-}
-
-impl Around {
-    /// The points `<step>.before_<what>` and `<step>.after_<what>`.
-    pub(crate) fn new(faults: &Faults, step: &str, what: &str, about: &str) -> Self {
-        let point = |when: &str| {
-            let about = format!("{about}; {when} the {what}");
-            faults.point(format!("{step}.{when}_{what}"), about)
-        };
-        Self {
-            before: point("before"),
-            after: point("after"),
-        }
-    }
-}
+use faults::{Around, Faults, Point};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Points {
@@ -36,9 +15,9 @@ pub(crate) struct Points {
 impl Points {
     pub(crate) fn new(faults: &Faults) -> Self {
         Self {
-            numbering: Around::new(faults, "feed", "commit", "events get their positions"),
+            numbering: faults.around("feed", "commit", "published events get their positions"),
             send: faults.point("feed.before_send", "a batch of the feed is answered"),
-            retention: Around::new(faults, "retention", "commit", "old events are taken away"),
+            retention: faults.around("retention", "commit", "old events are taken away"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The outbox's rows: every statement about them.
 
 use app::Timestamp;
+use faults::Around;
 use serde_json::value::RawValue;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -8,7 +9,6 @@ use sqlx::migrate::Migrator;
 use stores::sql::{Sql, StoreError, Transaction};
 
 use crate::event::source;
-use crate::points::Around;
 use crate::{Event, Position};
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -17,6 +17,12 @@ pub(crate) const MIGRATION_TABLE: &str = "_events_migrations";
 
 /// Most rows that one transaction numbers or takes away: other writers wait no longer.
 pub(crate) const CHUNK: i64 = 1_000;
+
+/// About what an event takes in a batch beside its body, its subject and its trace's state.
+const ENVELOPE: usize = 512;
+
+/// Most bytes that are read at a time: an answer of which [`calls::MAX_ANSWER`] has room for.
+const BATCH_BYTES: i64 = 1_000_000;
 
 /// A row that is to be.
 pub(crate) struct NewEvent<'a> {
@@ -50,8 +56,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Failed {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("{0}")]
-    Injected(faults::Injected),
+    #[error(transparent)]
+    Injected(#[from] faults::Injected),
 }
 
 impl From<sqlx::Error> for Failed {
@@ -77,8 +83,8 @@ impl Store {
         tx: &mut Transaction,
         event: NewEvent<'_>,
     ) -> Result<(), StoreError> {
-        // What the row takes beside its texts is about as much as its id and numbers do.
-        let bytes = event.data.len() + event.subject.len() + event.kind.len() + 128;
+        let state = event.tracestate.as_ref().map_or(0, String::len);
+        let bytes = event.data.len() + event.subject.len() + state + ENVELOPE;
         let insert = sqlx::query(
             "INSERT INTO outbox \
              (id, subject, version, type, time, data, traceparent, tracestate, bytes) \
@@ -97,18 +103,21 @@ impl Store {
         self.sql.run("INSERT", "outbox", insert).await.map(drop)
     }
 
-    /// Events without a position, as far as they are committed.
-    pub(crate) async fn waiting(&self) -> Result<Waiting, StoreError> {
-        let count = sqlx::query(
-            "SELECT COUNT(*) AS events, MIN(time) AS oldest FROM outbox WHERE position IS NULL",
+    /// How far the feed is, and what has no position yet: in one look, as it is often made.
+    pub(crate) async fn look(&self) -> Result<(Head, Waiting), StoreError> {
+        let look = sqlx::query(
+            "SELECT *, \
+             (SELECT COUNT(*) FROM outbox WHERE position IS NULL) AS events, \
+             (SELECT MIN(time) FROM outbox WHERE position IS NULL) AS oldest FROM feed_head",
         )
         .fetch_one(self.sql.pool());
-        let row = self.sql.run("SELECT", "outbox", count).await?;
+        let row = self.sql.run("SELECT", "feed_head", look).await?;
         let oldest: Option<i64> = row.try_get("oldest")?;
-        Ok(Waiting {
+        let waiting = Waiting {
             events: row.try_get("events")?,
             oldest: oldest.map(Timestamp::from_micros),
-        })
+        };
+        Ok((head(&row)?, waiting))
     }
 
     pub(crate) async fn head(&self) -> Result<Head, StoreError> {
@@ -151,7 +160,8 @@ impl Store {
         Ok((numbered, position))
     }
 
-    /// Rows behind a position, in their order.
+    /// Rows behind a position, in their order: so many at most, and no more than an answer has room
+    /// for, though one there always is.
     pub(crate) async fn after(
         &self,
         position: i64,
@@ -159,10 +169,14 @@ impl Store {
     ) -> Result<Vec<Event>, StoreError> {
         let some = sqlx::query(
             "SELECT id, position, subject, type, time, data, traceparent, tracestate FROM outbox \
-             WHERE position > $1 ORDER BY position LIMIT $2",
+             WHERE position > $1 AND position <= $2 AND bytes_end <= $3 + \
+             (SELECT bytes_end - bytes FROM outbox WHERE position > $1 ORDER BY position LIMIT 1) \
+             ORDER BY position",
         )
         .bind(position)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        // Positions have no gaps.
+        .bind(position.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX)))
+        .bind(BATCH_BYTES)
         .fetch_all(self.sql.pool());
         let rows = self.sql.run("SELECT", "outbox", some).await?;
         let events = rows.iter().map(|row| event(self.service, row));
@@ -237,9 +251,7 @@ impl Store {
     }
 
     async fn commit(&self, tx: Transaction, around: &Around) -> Result<(), Failed> {
-        around.before.pass().await.map_err(Failed::Injected)?;
-        tx.commit().await?;
-        around.after.pass().await.map_err(Failed::Injected)
+        around.pass(async { Ok(tx.commit().await?) }).await
     }
 }
 

@@ -19,7 +19,6 @@ use super::Handle;
 use super::cursor::Cursors;
 use super::parked::{Letter, Lot, State as Parked};
 use super::status::Status;
-use crate::gauges::seconds_since;
 use crate::{Event, Failure, Outbox};
 
 /// Items of a page: unless the request says, and at most.
@@ -166,8 +165,7 @@ struct Listed {
 ))]
 async fn overview(_: Operator, State(desk): State<Desk>) -> Result<Json<Overview>, Problem> {
     let store = desk.outbox.store();
-    let head = store.head().await.map_err(failed)?;
-    let unpublished = store.waiting().await.map_err(failed)?;
+    let (head, unpublished) = store.look().await.map_err(failed)?;
     let mut consumers = Vec::with_capacity(desk.followed.len());
     for followed in &*desk.followed {
         consumers.push(desk.consumer(followed).await.map_err(failed)?);
@@ -178,7 +176,9 @@ async fn overview(_: Operator, State(desk): State<Desk>) -> Result<Json<Overview
             head: head.position,
             kept: head.position - head.truncated_position,
             unpublished: unpublished.events,
-            oldest_unpublished_seconds: unpublished.oldest.map_or(0.0, seconds_since),
+            oldest_unpublished_seconds: unpublished
+                .oldest
+                .map_or(0.0, |oldest| oldest.elapsed().as_secs_f64()),
         },
         consumers,
     }))

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Outbox;
 use crate::points::Points;
-use crate::store::{CHUNK, Failed};
+use crate::store::{CHUNK, Failed, Waiting};
 
 /// How long a commit of another process can stay unseen.
 const POLL: Duration = Duration::from_millis(100);
@@ -44,16 +44,20 @@ pub(crate) async fn run(outbox: Outbox, points: Points, stopping: CancellationTo
 async fn round(outbox: &Outbox, points: &Points) -> Result<(), Failed> {
     let store = outbox.store();
     // A read is cheap, and needs no turn among the writers.
-    if store.waiting().await?.events > 0 {
-        loop {
-            let (numbered, head) = store.number(&points.numbering).await?;
-            outbox.has_head(head);
-            if numbered < CHUNK.unsigned_abs() {
-                return Ok(());
-            }
+    let (seen, waiting) = store.look().await?;
+    outbox.metrics().waiting(waiting);
+    let mut head = seen.position;
+    let mut more = waiting.events > 0;
+    while more {
+        let numbered;
+        (numbered, head) = store.number(&points.numbering).await?;
+        outbox.has_head(head);
+        more = numbered == CHUNK.unsigned_abs();
+        if !more {
+            outbox.metrics().waiting(Waiting::default());
         }
     }
     // Another process may have numbered.
-    outbox.has_head(store.head().await?.position);
+    outbox.has_head(head);
     Ok(())
 }

@@ -22,10 +22,6 @@ use crate::{Batch, Body, Event, Position};
 /// Largest body of an event, in bytes of JSON: an event tells what happened, not all about it.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Bodies that one batch holds, in bytes; with what stands around them it is an answer that
-/// [`calls::MAX_ANSWER`] has room for, as the last event may go beyond it.
-const BATCH_BYTES: usize = 384 * 1024;
-
 /// Publishes events in the transaction of the change that they tell of. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outbox {
@@ -147,7 +143,7 @@ impl Outbox {
 
     async fn read_now(&self, after: Position, limit: usize) -> Result<Batch, ReadError> {
         let inner = &self.inner;
-        let mut events = inner.store.after(after.number(), limit).await?;
+        let events = inner.store.after(after.number(), limit).await?;
         let follows = |first: &Event| first.position == after.number() + 1;
         let mut known = *inner.head.borrow();
         if !events.first().is_some_and(follows) {
@@ -157,18 +153,6 @@ impl Outbox {
                 return Err(ReadError::Truncated);
             }
         }
-        let mut bytes = 0;
-        let fits = |event: &Event| {
-            let before = bytes;
-            bytes += event.data.get().len() + event.subject.len();
-            before < BATCH_BYTES
-        };
-        let fitting = events.iter().take_while({
-            let mut fits = fits;
-            move |event| fits(event)
-        });
-        let fitting = fitting.count();
-        events.truncate(fitting);
         let last = events.last().map_or(0, |event| event.position);
         Ok(Batch {
             events,

@@ -10,9 +10,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::documents::{Document, DocumentSummary, Documents, Expect};
+use crate::endpoint::{Endpoint, ServiceSummary};
 use crate::error::RegistryError;
 use crate::transport::{Call, Credentials, Transport};
-use crate::wire::{DocumentList, History, is_name};
+use crate::wire::{
+    DocumentList, History, Instance, InstanceState, Instances, ServiceList, is_name,
+};
 
 /// A registry, as one caller reaches it. Clones share what is known of documents.
 ///
@@ -105,6 +108,29 @@ impl RegistryClient {
         let path = format!("{}/history", document_path(name)?);
         let history: History = self.transport.fetch(Call::new(Method::GET, &path)).await?;
         Ok(history.versions)
+    }
+
+    /// Every service that has registered since the registry started, with the number of its
+    /// instances that are up: zero if all of them have left or fallen silent.
+    pub async fn services(&self) -> Result<Vec<ServiceSummary>, RegistryError> {
+        let list: ServiceList = self
+            .transport
+            .fetch(Call::new(Method::GET, "/v1/services"))
+            .await?;
+        Ok(list.services)
+    }
+
+    /// The instances of a service that are up, asked for now: for a caller that asks once. Whoever
+    /// calls a service again and again watches it ([`Discovery::watch`](crate::Discovery::watch)).
+    pub async fn instances(&self, service: &str) -> Result<Vec<Endpoint>, RegistryError> {
+        if !is_name(service) {
+            return Err(RegistryError::InvalidName);
+        }
+        let path = format!("/v1/services/{service}");
+        let list: Instances = self.transport.fetch(Call::new(Method::GET, &path)).await?;
+        let up = |instance: &Instance| instance.state == InstanceState::Up;
+        let up = list.instances.into_iter().filter(up);
+        Ok(up.map(|instance| instance.endpoint).collect())
     }
 
     /// The document as it is and as it changes: `None` until it is known, and never `None` again.

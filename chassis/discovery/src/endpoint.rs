@@ -21,6 +21,15 @@ pub struct Endpoint {
     pub version: String,
 }
 
+/// A service that the registry knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSummary {
+    /// Its name.
+    pub service: String,
+    /// How many of its instances are up.
+    pub instances: usize,
+}
+
 /// The live list of a service's instances. Clones share it; reading it is a pointer load.
 #[derive(Clone, Debug)]
 pub struct Endpoints {

@@ -28,7 +28,7 @@ pub use advertise::{Advertise, InvalidAdvertise};
 pub use client::RegistryClient;
 pub use discovery::Discovery;
 pub use documents::{Document, DocumentSummary, Documents, Expect, Snapshot};
-pub use endpoint::{Endpoint, Endpoints};
+pub use endpoint::{Endpoint, Endpoints, ServiceSummary};
 pub use error::RegistryError;
 pub use lease::{Lease, Registration};
 pub use transport::Credentials;

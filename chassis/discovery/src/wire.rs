@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::documents::{Document, DocumentSummary};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, ServiceSummary};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Register<'a> {
@@ -48,6 +48,11 @@ pub(crate) struct Instance {
 pub(crate) enum InstanceState {
     Up,
     Lapsed,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ServiceList {
+    pub(crate) services: Vec<ServiceSummary>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use discovery::{
     Credentials, Discovery, Endpoint, Endpoints, Expect, Registration, RegistryClient,
-    RegistryError,
+    RegistryError, ServiceSummary,
 };
 use identity::{ServiceSigner, SigningKey};
 use registry::Registry;
@@ -92,6 +92,30 @@ async fn who_registers_is_found_and_who_leaves_is_not() {
     drop(second);
     let _third = catalogs.register(catalog("c", 1003)).await;
     holds(&mut found, &["c"]).await;
+}
+
+#[tokio::test]
+async fn an_operator_asks_once_who_is_there() {
+    let registry = start_with(json!({ "lease_ttl_ms": SHORT_TTL_MS })).await;
+    let asking = operator(&registry);
+    assert_eq!(asking.services().await.unwrap(), []);
+    assert_eq!(asking.instances("catalog").await.unwrap(), []);
+    let catalogs = Discovery::registry(service(registry.town(), &registry.url, "catalog"));
+    let lease = catalogs.register(catalog("a", 1001)).await;
+    lease.registered().await;
+    let there = asking.instances("catalog").await.unwrap();
+    assert_eq!(there, [catalog("a", 1001).endpoint]);
+    let count = |instances| ServiceSummary {
+        service: "catalog".to_owned(),
+        instances,
+    };
+    assert_eq!(asking.services().await.unwrap(), [count(1)]);
+    // It stays known when it has left, as one of which nobody is there.
+    lease.deregister().await;
+    assert_eq!(asking.services().await.unwrap(), [count(0)]);
+    assert_eq!(asking.instances("catalog").await.unwrap(), []);
+    let odd = asking.instances("../documents").await.unwrap_err();
+    assert!(matches!(odd, RegistryError::InvalidName));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! New events: their effects, and the cursor's move past them, in one transaction.
 
 use app::{Timestamp, caught};
+use faults::Injected;
 use stores::sql::Transaction;
 
 use super::Interrupted;
@@ -148,7 +149,12 @@ impl Follower {
 
     /// What the handler says. Its panic is a failure of the event: it would panic again.
     pub(super) async fn handle(&self, event: &Event, tx: &mut Transaction) -> Result<(), Failure> {
-        let handled = caught(self.handler.handle(event, tx)).await;
+        let work = async {
+            let poisoned = |injected: Injected| Failure::Event(injected.to_string());
+            self.points.effect.pass().await.map_err(poisoned)?;
+            self.handler.handle(event, tx).await
+        };
+        let handled = caught(work).await;
         let panicked = |panic| Err(Failure::Event(format!("the handler panicked: {panic}")));
         handled.unwrap_or_else(panicked)
     }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use app::Parts;
 use axum::Router;
 use calls::edges::Edge;
-use faults::{Around, Faults, Injected};
+use faults::{Around, Faults, Injected, Point};
 use stores::sql::{StoreError, Transaction};
 use tokio::sync::Notify;
 
@@ -106,6 +106,8 @@ impl Interrupted {
 struct Points {
     /// The feed is asked.
     send: Around,
+    /// An event is handled, again or for the first time: an error here is the event's own.
+    effect: Point,
     /// The effect and the cursor are written.
     commit: Around,
     /// A failed event is put aside.
@@ -122,6 +124,10 @@ impl Points {
         };
         Self {
             send: faults.around(feed, "send", "the feed is asked for events"),
+            effect: faults.point(
+                format!("{feed}.effect"),
+                "an event is handled; an error poisons it",
+            ),
             commit: commit("", "an event's effect and the cursor are written"),
             park: commit(".park", "a failed event is put aside"),
             retry: commit(".retry", "the outcome of another attempt is written"),

@@ -8,6 +8,7 @@ mod city;
 mod config;
 mod data_dir;
 mod doctor;
+mod events;
 mod health;
 mod hold;
 mod journal;
@@ -15,6 +16,7 @@ mod keys;
 mod leash;
 mod ledger;
 mod load;
+mod operator;
 mod registry;
 mod services;
 mod settings;
@@ -53,6 +55,7 @@ enum Command {
     Load(load::Arguments),
     Ledger(ledger::Arguments),
     Trace(trace::Arguments),
+    Events(events::Arguments),
     Doctor(doctor::Arguments),
     Settings(settings::Arguments),
     Config(config::Arguments),
@@ -130,6 +133,7 @@ fn run(command: Command) -> Result<ExitCode> {
                     Command::Load(arguments) => load::command(arguments).await,
                     Command::Ledger(arguments) => ledger::command(arguments).await,
                     Command::Trace(arguments) => trace::command(arguments).await,
+                    Command::Events(arguments) => events::command(arguments).await,
                     Command::Doctor(arguments) => doctor::command(arguments).await,
                     Command::Config(arguments) => config::command(arguments).await,
                     Command::Hold(arguments) => hold::hold(arguments).await,

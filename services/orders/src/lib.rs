@@ -6,6 +6,7 @@
 
 mod clients;
 mod domain;
+mod events;
 mod http;
 mod metrics;
 mod placing;
@@ -18,8 +19,11 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
+use ::events::{Events, EventsApi};
 use app::{City, Parts, Service, StartError, with_causes};
+use calls::edges::ORDERS_SHIPPING_FEED;
 use stores::sql::{self, Durability};
+use utoipa::OpenApi as _;
 
 use clients::Clients;
 use metrics::Metrics;
@@ -37,7 +41,9 @@ impl Service for Orders {
     type Settings = Settings;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        <http::Api as utoipa::OpenApi>::openapi()
+        let mut own = http::Api::openapi();
+        own.merge(EventsApi::openapi());
+        own
     }
 
     async fn start(city: City<Settings>) -> Result<Parts, StartError> {
@@ -52,7 +58,10 @@ impl Service for Orders {
         )
         .await
         .map_err(|error| cannot_start(&error))?;
-        let store = Store::new(sql);
+        let events = Events::open(&city, &sql)
+            .await
+            .map_err(|error| cannot_start(&error))?;
+        let store = Store::new(sql, events.outbox());
         let metrics =
             Metrics::register(city.telemetry.registry()).map_err(|error| cannot_start(&error))?;
         let clients = Clients::new(&city.calls);
@@ -80,11 +89,15 @@ impl Service for Orders {
             placing,
             settings: city.settings,
         });
+        let shipping = events::Shipping(store.clone());
         let ready = move || {
             let store = store.clone();
             async move { store.ping().await.map_err(|error| with_causes(&error)) }
         };
-        Ok(Parts::router(router)
+        Ok(events
+            .feed_for(events::READERS)
+            .consume(&ORDERS_SHIPPING_FEED, shipping)
+            .into_parts(router)
             .ready("store", ready)
             .task("sagas", sagas.run()))
     }

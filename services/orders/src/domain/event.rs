@@ -2,6 +2,7 @@ use app::Timestamp;
 use app::money::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::Item;
 
@@ -42,10 +43,14 @@ pub(crate) enum Event {
     Released,
     /// The order is over.
     Cancelled { reason: Reason },
+    /// What was ordered has left.
+    Shipped { shipment_id: Uuid },
+    /// What was ordered has arrived.
+    Delivered { shipment_id: Uuid },
 }
 
 impl Event {
-    /// Whether nothing follows it.
+    /// Whether the saga ends with it; only the shipment moves after that.
     pub(crate) fn is_last(&self) -> bool {
         matches!(self, Self::Confirmed | Self::Cancelled { .. })
     }
@@ -107,7 +112,7 @@ pub(crate) struct Recorded {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, Reason};
+    use super::{Event, Reason, Uuid};
 
     #[test]
     fn stored_events_keep_their_form() {
@@ -123,6 +128,12 @@ mod tests {
                 r#"{"type":"cancelled","reason":"gave_up"}"#,
                 Event::Cancelled {
                     reason: Reason::GaveUp,
+                },
+            ),
+            (
+                r#"{"type":"shipped","shipment_id":"00000000-0000-0000-0000-000000000000"}"#,
+                Event::Shipped {
+                    shipment_id: Uuid::nil(),
                 },
             ),
         ] {

@@ -32,10 +32,26 @@ pub(crate) enum Status {
     Pending,
     Confirmed,
     Cancelled,
+    /// It was confirmed, and has left.
+    Shipped,
+    /// It was confirmed, and has arrived.
+    Delivered,
 }
 
 impl Status {
-    pub(crate) fn is_final(self) -> bool {
+    /// The word for it, on the wire.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+            Self::Shipped => "shipped",
+            Self::Delivered => "delivered",
+        }
+    }
+
+    /// Whether the saga has ended: the order stands, or it never will.
+    pub(crate) fn is_settled(self) -> bool {
         self != Self::Pending
     }
 }
@@ -95,6 +111,8 @@ impl Order {
         self.updated_at = recorded.at;
         match recorded.event {
             Event::Confirmed => self.status = Status::Confirmed,
+            Event::Shipped { .. } => self.status = Status::Shipped,
+            Event::Delivered { .. } => self.status = Status::Delivered,
             Event::Cancelled { reason } => {
                 self.status = Status::Cancelled;
                 self.reason = Some(reason);

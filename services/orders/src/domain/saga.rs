@@ -110,6 +110,7 @@ impl Seen {
             Event::Refunded { .. } => self.refunded = true,
             Event::Released => self.released = true,
             Event::Confirmed | Event::Cancelled { .. } => self.ended = true,
+            Event::Shipped { .. } | Event::Delivered { .. } => {}
         }
     }
 }

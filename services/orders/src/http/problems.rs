@@ -24,6 +24,7 @@ impl From<StoreFailure> for Problem {
             | StoreFailure::Fenced
             | StoreFailure::Column(_)
             | StoreFailure::Event(_)
+            | StoreFailure::Publish(_)
             | StoreFailure::Store(_)) => Self::internal(with_causes(&failure)),
         }
     }

@@ -211,7 +211,7 @@ impl Drive {
             Ok(log) => self.log = log,
             Err(error) => return Err(self.failed(&error)),
         }
-        if self.log.last().is_some_and(|last| last.event.is_last()) {
+        if self.log.iter().any(|recorded| recorded.event.is_last()) {
             return Err(Left::Ended);
         }
         self.renew().await

@@ -38,7 +38,7 @@ impl Answer {
     pub(crate) fn of(order: &Order) -> Result<Self, StoreFailure> {
         Ok(Self {
             order: order.id,
-            status: if order.status.is_final() { 201 } else { 202 },
+            status: if order.status.is_settled() { 201 } else { 202 },
             body: serde_json::to_string(order)?,
         })
     }
@@ -80,12 +80,8 @@ impl Store {
         }
         let mut tx = self.sql.begin_write().await?;
         // Read again: the order may have ended since.
-        let log = sqlx::query("SELECT * FROM order_events WHERE order_id = $1 ORDER BY seq")
-            .bind(order.to_string())
-            .fetch_all(&mut *tx);
-        let rows = self.sql.run("SELECT", "order_events", log).await?;
-        let log: Result<Vec<_>, _> = rows.iter().map(super::recorded).collect();
-        let folded = Order::of(order, &log?).ok_or(StoreFailure::UnknownOrder)?;
+        let log = self.log_within(&mut tx, order).await?;
+        let folded = Order::of(order, &log).ok_or(StoreFailure::UnknownOrder)?;
         let answer = Answer::of(&folded)?;
         if self.give(&mut tx, &answer).await? {
             commit(tx, at).await?;

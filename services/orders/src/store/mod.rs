@@ -2,9 +2,11 @@
 
 mod answers;
 mod orders;
+mod parcels;
 mod sagas;
 
-use app::Timestamp;
+use app::{Timestamp, with_causes};
+use events::{Failure, Outbox, PublishError};
 use faults::{Around, Injected};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -33,6 +35,8 @@ pub(crate) enum StoreFailure {
     #[error("an event cannot be read or written")]
     Event(#[from] serde_json::Error),
     #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Injected(#[from] Injected),
@@ -44,14 +48,28 @@ impl From<sqlx::Error> for StoreFailure {
     }
 }
 
+/// To whoever handles an event with this store.
+impl From<StoreFailure> for Failure {
+    fn from(failure: StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Store(error) => error.into(),
+            failure @ (StoreFailure::Fenced
+            | StoreFailure::Injected(_)
+            | StoreFailure::Publish(_)) => Self::Later(with_causes(&failure)),
+            failure => Self::Event(with_causes(&failure)),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     sql: Sql,
+    outbox: Outbox,
 }
 
 impl Store {
-    pub(crate) fn new(sql: Sql) -> Self {
-        Self { sql }
+    pub(crate) fn new(sql: Sql, outbox: Outbox) -> Self {
+        Self { sql, outbox }
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::orders::numbered;
 use super::{Answer, Store, StoreFailure, commit, id};
 use crate::domain::{Event, Order, Recorded};
+use crate::events::{OrderCancelled, OrderConfirmed};
 
 /// Who drives a saga, and until when nobody else may.
 #[derive(Debug, Clone)]
@@ -69,8 +70,8 @@ impl Store {
         Ok(())
     }
 
-    /// Adds events behind `log`, and extends the lease; with the last event the saga ends and its
-    /// answer is kept if none was given.
+    /// Adds events behind `log`, and extends the lease; with the last event the saga ends, its
+    /// answer is kept if none was given, and the city is told.
     ///
     /// The log alone is the fence: what is true is written even by a driver whose saga another
     /// has taken meanwhile, as long as that one has not written it first.
@@ -93,6 +94,7 @@ impl Store {
             let ended = Order::of(order, &whole).ok_or(StoreFailure::UnknownOrder)?;
             self.give(&mut tx, &Answer::of(&ended)?).await?;
             self.end_saga(&mut tx, order).await?;
+            self.tell(&mut tx, &ended).await?;
             true
         } else {
             let extend = sqlx::query(
@@ -107,6 +109,21 @@ impl Store {
         };
         commit(tx, at).await?;
         Ok(Appended { events, held })
+    }
+
+    async fn tell(&self, tx: &mut Transaction, ended: &Order) -> Result<(), StoreFailure> {
+        let subject = ended.id.to_string();
+        match ended.reason {
+            Some(reason) => {
+                let body = OrderCancelled::of(ended, reason);
+                self.outbox.publish(tx, &subject, &body).await?;
+            }
+            None => {
+                let body = OrderConfirmed::of(ended);
+                self.outbox.publish(tx, &subject, &body).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn end_saga(&self, tx: &mut Transaction, order: Uuid) -> Result<(), StoreFailure> {

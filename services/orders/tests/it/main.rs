@@ -3,9 +3,11 @@
 mod adoption;
 mod idempotency;
 mod interface;
+mod parcels;
 mod peers;
 mod placing;
 mod points;
+mod publishing;
 mod reading;
 mod shop;
 mod steps;

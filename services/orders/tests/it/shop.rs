@@ -32,6 +32,36 @@ pub(crate) async fn open_with(settings: Value) -> Shop {
     }
 }
 
+/// Every event that orders has published so far.
+pub(crate) async fn published(service: &Running) -> Vec<Value> {
+    let token = service.town().service_token("shipping", "orders");
+    let mut all: Vec<Value> = Vec::new();
+    loop {
+        let mut url = format!("{}/inner/v1/feed?limit=1000", service.url);
+        if let Some(last) = all.last() {
+            url = format!("{url}&lastEventId={}", last["id"].as_str().unwrap());
+        }
+        let answer = service.http.get(url).bearer_auth(&token).send();
+        let batch: Vec<Value> = answer.await.unwrap().json().await.unwrap();
+        if batch.is_empty() {
+            return all;
+        }
+        all.extend(batch);
+    }
+}
+
+/// The one event that orders has published of an order that has ended.
+pub(crate) async fn told(service: &Running, order: &Value) -> Value {
+    let mut told = eventually("the city is told", async || {
+        let mut all = published(service).await;
+        all.retain(|event| event["subject"] == order["id"]);
+        (!all.is_empty()).then_some(all)
+    })
+    .await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    told.remove(0)
+}
+
 /// One instance in this town.
 pub(crate) async fn start(town: &Town, peers: &Peers, overrides: Value) -> Running {
     town.start::<Orders>(settings(peers, &overrides)).await

@@ -70,6 +70,8 @@ const CONFIRMED: &str = "orders POST /api/orders
            orders INSERT order_events
            orders UPDATE idempotency_keys
            orders DELETE sagas
+           orders publish orders
+           orders INSERT outbox
            orders COMMIT
            orders DELETE /inner/v1/carts/{member_id}
            orders SELECT idempotency_keys";

@@ -1,0 +1,7 @@
+//! Runs the shipping service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main::<shipping::Shipping>()
+}

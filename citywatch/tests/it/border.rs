@@ -6,17 +6,6 @@ use std::process::Command;
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
-const SERVICES: [&str; 8] = [
-    "citywatch-cart",
-    "citywatch-catalog",
-    "citywatch-gateway",
-    "citywatch-inventory",
-    "citywatch-orders",
-    "citywatch-payments",
-    "citywatch-registry",
-    "citywatch-users",
-];
-
 /// From the bottom up: each may depend on those before it, never on those behind.
 const FOUNDATION: [&str; 9] = [
     "citywatch-telemetry",
@@ -67,8 +56,23 @@ fn workspace() -> Workspace {
 }
 
 impl Workspace {
-    fn is_service(name: &str) -> bool {
-        SERVICES.contains(&name) || name == "citywatch-observatory"
+    /// What lies in `services`.
+    fn services(&self) -> BTreeSet<String> {
+        let folder = self.metadata.workspace_root.join("services");
+        let packages = self.metadata.workspace_packages().into_iter();
+        let services: BTreeSet<String> = packages
+            .filter(|package| package.manifest_path.starts_with(&folder))
+            .map(|package| package.name.to_string())
+            .collect();
+        assert!(services.len() >= 9, "{services:?}");
+        services
+    }
+
+    /// The same, and the observatory, which is run as they are.
+    fn served(&self) -> BTreeSet<String> {
+        let mut all = self.services();
+        all.insert("citywatch-observatory".to_owned());
+        all
     }
 }
 
@@ -95,14 +99,11 @@ fn linked_with(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_package_is_known_here() {
-    let known: BTreeSet<_> = SERVICES
-        .iter()
-        .chain(&FOUNDATION)
-        .chain(&["citywatch-observatory", "citywatch", "citywatch-benches"])
-        .chain(&["citywatch-acquirer"])
-        .map(|name| (*name).to_owned())
-        .collect();
-    let found: BTreeSet<_> = workspace().ours.into_keys().collect();
+    let workspace = workspace();
+    let mut known = workspace.served();
+    let others = ["citywatch", "citywatch-acquirer", "citywatch-benches"];
+    known.extend(FOUNDATION.iter().chain(&others).map(|name| (*name).into()));
+    let found: BTreeSet<_> = workspace.ours.into_keys().collect();
     assert_eq!(
         found, known,
         "a new crate takes its place in this test and in ARCHITECTURE.md"
@@ -111,14 +112,11 @@ fn every_package_is_known_here() {
 
 #[test]
 fn no_service_depends_on_another() {
-    for (name, needs) in workspace().ours {
-        if Workspace::is_service(&name) {
-            let others: Vec<_> = needs
-                .iter()
-                .filter(|need| Workspace::is_service(need))
-                .collect();
-            assert!(others.is_empty(), "{name} depends on {others:?}");
-        }
+    let workspace = workspace();
+    let services = workspace.served();
+    for name in &services {
+        let others: Vec<_> = workspace.ours[name].intersection(&services).collect();
+        assert!(others.is_empty(), "{name} depends on {others:?}");
     }
 }
 
@@ -142,11 +140,10 @@ fn the_foundation_depends_downwards_only() {
 
 #[test]
 fn only_citywatch_depends_on_services() {
-    for (name, needs) in workspace().ours {
-        let services: Vec<_> = needs
-            .iter()
-            .filter(|need| Workspace::is_service(need))
-            .collect();
+    let workspace = workspace();
+    let served = workspace.served();
+    for (name, needs) in workspace.ours {
+        let services: Vec<_> = needs.intersection(&served).collect();
         assert!(
             name == "citywatch" || services.is_empty(),
             "{name} depends on {services:?}"
@@ -160,12 +157,12 @@ fn only_citywatch_depends_on_services() {
 
 #[test]
 fn the_bank_is_nobodys_part_and_has_no_part_of_ours() {
-    let ours = workspace().ours;
-    assert!(ours["citywatch-acquirer"].is_empty());
-    for service in SERVICES {
+    let workspace = workspace();
+    assert!(workspace.ours["citywatch-acquirer"].is_empty());
+    for service in workspace.services() {
         // Its tests may charge the real one.
         assert!(
-            !linked_with(service).contains("citywatch-acquirer"),
+            !linked_with(&service).contains("citywatch-acquirer"),
             "{service} knows the bank's code"
         );
     }

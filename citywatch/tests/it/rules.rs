@@ -90,7 +90,7 @@ fn rules_do_what_their_tests_say() {
 }
 
 /// Changes to a rule that anybody could make by mistake; a test of the rules sees each.
-const MISTAKES: [(&str, &str, &str); 11] = [
+const MISTAKES: [(&str, &str, &str); 18] = [
     (
         "alerts.yml",
         r#"(up{tier="app"}) == 0"#,
@@ -105,6 +105,25 @@ const MISTAKES: [(&str, &str, &str); 11] = [
     ("alerts.yml", "for: 3s", "for: 3m"),
     ("alerts.yml", "for: 5s", "for: 0s"),
     ("alerts.yml", "vector(1)", "vector(1) > 1"),
+    ("alerts.yml", "events_lag_seconds)", "events_lag_events)"),
+    (
+        "alerts.yml",
+        "max by (job, feed) (citywatch_events_lag_seconds)",
+        "citywatch_events_lag_seconds",
+    ),
+    ("alerts.yml", "for: 10s", "for: 0s"),
+    ("alerts.yml", "events_dead_letters)", "events_waiting)"),
+    (
+        "alerts.yml",
+        "max by (job, feed) (citywatch_events_dead_letters)",
+        "max by (job) (citywatch_events_dead_letters)",
+    ),
+    (
+        "alerts.yml",
+        "citywatch_events_stalled) > 0\n        for: 3s",
+        "citywatch_events_stalled) > 0",
+    ),
+    ("alerts.yml", "severity: ticket", "severity: page"),
     ("alerts.yml", "severity: page", "severity: ticket"),
     ("red.yml", r#"=~"5..""#, r#"=~"4..""#),
     (

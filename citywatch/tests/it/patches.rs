@@ -7,9 +7,12 @@ use std::process::Command;
 
 use cargo_metadata::MetadataCommand;
 
-/// What the issue of the shop asks for, at least.
-const NAMED: [&str; 3] = [
+/// What is asked for of the shop, and of its events, at least.
+const NAMED: [&str; 6] = [
     "charge-without-key",
+    "cursor-outside-transaction",
+    "event-before-commit",
+    "parking-skipped",
     "release-missing",
     "saga-after-first-step",
 ];

@@ -1,5 +1,6 @@
 //! The crash table: every named point of every service, by `kill -9` and by a stop longer than any
-//! lease, while shoppers buy. Afterwards the ledger is clean and every order at its end.
+//! lease, while shoppers buy and what they did goes on in events. Afterwards the ledger is clean,
+//! every order at its end, and every event's effect there once.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::process::Child;
 
 use super::harness::{City, signal, within};
+use super::poison::{Refusal, heal, refuse};
 use super::strike::{ANY_MOMENT, Table, killed_at, stopped_at};
 use super::visitors::Visitors;
 
@@ -30,8 +32,8 @@ const RANDOM_KILLS: usize = 100;
 /// Under way at each random kill, at least.
 const IN_FLIGHT: f64 = 5.0;
 
-/// Where most orders pass: the short form.
-const SHORT: [(&str, &str); 14] = [
+/// Where most orders and their events pass: the short form.
+const SHORT: [(&str, &str); 25] = [
     ("orders-1", "order.before_commit"),
     ("orders-1", "order.after_commit"),
     ("orders-1", "reserve.before_send"),
@@ -46,6 +48,45 @@ const SHORT: [(&str, &str); 14] = [
     ("payments-1", "call.acquirer"),
     ("inventory-1", "server"),
     ("cart-1", "server"),
+    ("orders-1", "confirm.before_commit"),
+    ("orders-1", "feed.before_commit"),
+    ("orders-1", "feed.after_commit"),
+    ("orders-1", "feed.before_send"),
+    ("shipping-1", "orders.before_commit"),
+    ("shipping-1", "orders.after_commit"),
+    ("shipping-1", "orders.park.after_commit"),
+    ("shipping-1", "orders.retry.before_commit"),
+    ("shipping-1", "dispatch.after_commit"),
+    ("notifications-1", "orders.after_commit"),
+    ("recommendations-1", "orders.after_commit"),
+];
+
+/// Points that nobody can pass here, by what their names begin with, and why.
+const NEVER: [(&str, &str, &str); 8] = [
+    ("board-1", "feed.before_send", "nobody reads its feed"),
+    ("board-1", "retention.", TOO_LITTLE),
+    ("users-1", "retention.", TOO_LITTLE),
+    ("notifications-1", "feed.", "it publishes nothing"),
+    ("notifications-1", "retention.", "it publishes nothing"),
+    ("recommendations-1", "feed.", "it publishes nothing"),
+    ("recommendations-1", "retention.", "it publishes nothing"),
+    ("shipping-1", "let_go.", "it is not asked to stop"),
+];
+const TOO_LITTLE: &str = "what it publishes has room in the least that is kept";
+
+/// Which events consumers refuse, and what share of them, so that they are parked and tried again.
+/// What seldom comes is refused more often.
+const REFUSED: [Refusal; 10] = [
+    ("shipping-1", "orders", 0.05),
+    ("orders-1", "shipping", 0.05),
+    ("orders-2", "shipping", 0.05),
+    ("recommendations-1", "orders", 0.05),
+    ("recommendations-1", "catalog", 0.05),
+    ("catalog-1", "inventory", 0.05),
+    ("notifications-1", "orders", 0.05),
+    ("notifications-1", "shipping", 0.05),
+    ("notifications-1", "payments", 0.3),
+    ("notifications-1", "users", 0.3),
 ];
 
 /// What the bank is like, in turns, so that undoing is passed through as well as doing.
@@ -68,6 +109,12 @@ async fn raise(further: &[(&str, &str)]) -> City {
         ("CITYWATCH_ORDERS__RETRY_MAX_MS", "1000"),
         ("CITYWATCH_PAYMENTS__SETTLE_MS", settle.as_str()),
         ("CITYWATCH_REGISTRY__LEASE_TTL_MS", registered.as_str()),
+        ("CITYWATCH_SHIPPING__DISPATCH_AFTER_MS", "200"),
+        ("CITYWATCH_SHIPPING__DELIVER_AFTER_MS", "200"),
+        // What is refused was refused by chance: it is tried again soon, and never given up.
+        ("CITYWATCH_CITY__EVENTS_BACKOFF_MS", "50"),
+        ("CITYWATCH_CITY__EVENTS_BACKOFF_MAX_MS", "500"),
+        ("CITYWATCH_CITY__EVENTS_ATTEMPTS", "1000"),
         ("CITYWATCH_GATEWAY__RATES", rates.as_str()),
     ];
     variables.retain(|(name, _)| !further.iter().any(|(other, _)| other == name));
@@ -132,6 +179,23 @@ async fn moods(city: &City) {
     }
 }
 
+/// Who may pass a point: one of a group of consumers follows a feed, and which one changes.
+fn whoever_passes<'a>(process: &'a str, point: &str) -> Vec<&'a str> {
+    if process == "orders-1" && point.starts_with("shipping.") {
+        vec![process, "orders-2"]
+    } else {
+        vec![process]
+    }
+}
+
+/// How long a process stands still when it is stopped.
+fn still(process: &str) -> Duration {
+    match process {
+        "payments-1" => STILL_PAYMENTS,
+        _ => STILL,
+    }
+}
+
 /// Strikes every point of these processes, each until it was hit often enough. What nobody passes
 /// gets a second chance at the end.
 async fn strike(city: &City, processes: &[String], points: &[(String, String)]) -> Table {
@@ -140,14 +204,11 @@ async fn strike(city: &City, processes: &[String], points: &[(String, String)]) 
         for (process, point) in points.iter().filter(|(of, _)| processes.contains(of)) {
             let started = Instant::now();
             let hits = table.at(process, point);
-            let still = match process.as_str() {
-                "payments-1" => STILL_PAYMENTS,
-                _ => STILL,
-            };
-            while hits.kill < HITS && killed_at(city, process, point).await {
+            let whoever = whoever_passes(process, point);
+            while hits.kill < HITS && killed_at(city, &whoever, point).await {
                 hits.kill += 1;
             }
-            while hits.stop < HITS && stopped_at(city, process, point, still).await {
+            while hits.stop < HITS && stopped_at(city, &whoever, point, still(process)).await {
                 hits.stop += 1;
             }
             let took = started.elapsed().as_secs_f64();
@@ -157,36 +218,75 @@ async fn strike(city: &City, processes: &[String], points: &[(String, String)]) 
     table
 }
 
+/// Every point that somebody can pass, of the processes that `CRASH_OF` names (`shipping,board`),
+/// or of all.
+async fn all_points(city: &City) -> Vec<(String, String)> {
+    let of = std::env::var("CRASH_OF").unwrap_or_default();
+    let is_meant = |process: &String| {
+        of.is_empty()
+            || of
+                .split(',')
+                .any(|service| *process == format!("{service}-1"))
+    };
+    let mut points = Vec::new();
+    for process in city.first_of_each().into_iter().filter(is_meant) {
+        let mut known = city.points(&process).await;
+        for (_, prefix, why) in NEVER.iter().filter(|(of, _, _)| *of == process) {
+            let there = known.len();
+            known.retain(|point| !point.starts_with(prefix));
+            println!("{process} {prefix}*: not struck, {why}");
+            assert!(known.len() < there, "{process} has no {prefix}*");
+        }
+        // There they are refused meanwhile; what follows is struck.
+        known.retain(|point| !point.ends_with(".effect"));
+        if known.is_empty() {
+            known.push(ANY_MOMENT.to_owned());
+        }
+        points.extend(known.into_iter().map(|point| (process.clone(), point)));
+    }
+    points
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_order_is_lost_when_a_service_dies_where_it_hurts() {
     let city = raise(&[]).await;
     let shoppers = Shoppers::enter(&city, "20/s");
     let mut table = Table::default();
     city.bank(&json!({"delay_ms": 20})).await;
-    for (process, point) in SHORT {
-        let known = city.points(process).await;
-        assert!(
-            known.iter().any(|known| known == point),
-            "{process} has no {point}: {known:?}"
-        );
-        let hit = killed_at(&city, process, point).await;
-        table.at(process, point).kill += u32::from(hit);
-    }
-    let missed = table.short_of(1, 0);
-    for (process, point, still) in [
-        ("orders-1", "charge.after_send", STILL),
-        ("payments-1", "server", STILL_PAYMENTS),
-    ] {
-        let hit = stopped_at(&city, process, point, still).await;
-        assert!(hit, "{process} never passed {point}\n{}", city.said());
-        table.at(process, point).stop += 1;
-    }
+    let refused = [("shipping-1", "orders", 0.2)];
+    let striking = async {
+        for (process, point) in SHORT {
+            let known = city.points(process).await;
+            assert!(
+                known.iter().any(|known| known == point),
+                "{process} has no {point}: {known:?}"
+            );
+            let hit = killed_at(&city, &[process], point).await;
+            table.at(process, point).kill += u32::from(hit);
+        }
+        let missed = table.short_of(1, 0);
+        for (process, point) in [
+            ("orders-1", "charge.after_send"),
+            ("payments-1", "server"),
+            ("shipping-1", "orders.before_commit"),
+        ] {
+            let hit = stopped_at(&city, &[process], point, still(process)).await;
+            assert!(hit, "{process} never passed {point}\n{}", city.said());
+            table.at(process, point).stop += 1;
+        }
+        missed
+    };
+    let missed = tokio::select! {
+        missed = striking => missed,
+        () = refuse(&city, &refused) => unreachable!("they refuse for ever"),
+    };
     println!("{table}");
     assert!(
         missed.is_empty(),
         "never passed: {missed:?}\n{}",
         city.said()
     );
+    heal(&city, &refused).await;
     settle(&city, shoppers, "short").await;
     city.stop().await;
 }
@@ -204,37 +304,39 @@ async fn no_order_is_lost_wherever_a_service_dies_or_stands_still() {
         ("CITYWATCH_CART__CART_TTL_MS", "60000"),
         ("CITYWATCH_CART__SWEEP_INTERVAL_MS", "250"),
         ("CITYWATCH_USERS__ACCESS_TOKEN_SECONDS", "7200"),
+        // Some thousand events.
+        ("CITYWATCH_CITY__EVENTS_RETENTION_MIB", "1"),
     ])
     .await;
     let visitors = Visitors::enter(&city).await;
-    let mut points = Vec::new();
-    for process in city.first_of_each() {
-        let mut known = city.points(&process).await;
-        if known.is_empty() {
-            known.push(ANY_MOMENT.to_owned());
-        }
-        points.extend(known.into_iter().map(|point| (process.clone(), point)));
-    }
+    let points = all_points(&city).await;
     println!("{} points: {points:?}", points.len());
     let shoppers = Shoppers::enter(&city, "25/s");
-    // Orders has nearly as many points as all others together.
+    // Orders has a third of all points, and who only consumes another.
     let (orders, others): (Vec<_>, Vec<_>) = city
         .first_of_each()
         .into_iter()
         .partition(|process| process == "orders-1");
+    let (consumers, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
+        ["shipping-1", "notifications-1", "recommendations-1"].contains(&process.as_str())
+    });
     let striking = async {
         tokio::join!(
             strike(&city, &orders, &points),
+            strike(&city, &consumers, &points),
             strike(&city, &others, &points)
         )
     };
-    let (mut table, of_others) = tokio::select! {
+    let (mut table, of_consumers, of_others) = tokio::select! {
         tables = striking => tables,
         () = moods(&city) => unreachable!("moods change for ever"),
         () = visitors.stroll(&city) => unreachable!("visitors stroll for ever"),
+        () = refuse(&city, &REFUSED) => unreachable!("they refuse for ever"),
     };
+    table.extend(of_consumers);
     table.extend(of_others);
     println!("{table}");
+    heal(&city, &REFUSED).await;
     settle(&city, shoppers, "all").await;
     let missed = table.short_of(HITS, HITS);
     assert!(missed.is_empty(), "hit less than {HITS} times: {missed:#?}");
@@ -257,6 +359,9 @@ async fn no_order_is_lost_by_a_hundred_deaths_at_random() {
         "inventory-1",
         "cart-1",
         "catalog-1",
+        "shipping-1",
+        "notifications-1",
+        "recommendations-1",
     ];
     let mut kills: BTreeMap<&str, u32> = BTreeMap::new();
     let mut least = f64::MAX;

@@ -15,6 +15,7 @@ mod interop;
 mod isolation;
 mod pages;
 mod patches;
+mod poison;
 mod prometheus;
 mod rules;
 mod runbooks;

@@ -50,7 +50,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |f: &mut fmt::Formatter<'_>, row: [&dyn fmt::Display; 4]| {
             let [process, point, kill, stop] = row;
-            writeln!(f, "{process:<14} {point:<24} {kill:>5} {stop:>5}")
+            writeln!(f, "{process:<17} {point:<32} {kill:>5} {stop:>5}")
         };
         line(f, [&"process", &"point", &"kill", &"stop"])?;
         for ((process, point), hits) in &self.0 {
@@ -70,80 +70,111 @@ impl fmt::Display for Table {
     }
 }
 
-/// Has a process kill itself at a point; false if nobody passed it.
-pub(crate) async fn killed_at(city: &City, process: &str, point: &str) -> bool {
-    let Some(pid) = there(city, process).await else {
+/// Has one of these processes kill itself at a point; false if none of them passed it.
+pub(crate) async fn killed_at(city: &City, processes: &[&str], point: &str) -> bool {
+    let Some(pids) = there(city, processes).await else {
         return false;
     };
-    let died = || city.pid(process) != Some(pid);
+    let has_died = |(process, pid): &(&str, i32)| city.pid(process) != Some(*pid);
+    let died = || pids.iter().any(has_died);
     if point == ANY_MOMENT {
-        signal(pid, Signal::KILL);
-    } else if !armed(city, process, point, &kill(), died).await {
+        signal(pids[0].1, Signal::KILL);
+    } else if !armed(city, &pids, point, &kill(), died).await {
         return false;
     }
     let died = within(PASSED, async || died()).await;
-    if died.is_none() {
-        city.disarm(process, point).await;
-        return false;
+    // Whoever else was to die there lives on, unless it came to it meanwhile.
+    for (process, pid) in &pids {
+        if city.pid(process) == Some(*pid) {
+            city.disarm(process, point).await;
+        }
     }
-    let how = city.state()["processes"][process]["died"].to_string();
-    assert!(how.contains("signal 9"), "{process} at {point}: {how}");
-    // At once: how long it would have waited after so many deaths is no question here.
-    city.prints(&["release", process]).await;
-    true
+    for (process, _) in pids.iter().copied().filter(has_died) {
+        let how = city.state()["processes"][process]["died"].to_string();
+        assert!(how.contains("signal 9"), "{process} at {point}: {how}");
+        // At once: how long it would have waited after so many deaths is no question here.
+        city.prints(&["release", process]).await;
+    }
+    died.is_some()
 }
 
-/// Has a process stop itself at a point, and lets it stand still for so long; false if nobody
-/// passed the point.
-pub(crate) async fn stopped_at(city: &City, process: &str, point: &str, still: Duration) -> bool {
-    let Some(pid) = there(city, process).await else {
+/// Has one of these processes stop itself at a point, and lets it stand still for so long; false if
+/// none of them passed the point.
+pub(crate) async fn stopped_at(
+    city: &City,
+    processes: &[&str],
+    point: &str,
+    still: Duration,
+) -> bool {
+    let Some(pids) = there(city, processes).await else {
         return false;
     };
+    let stand = || pids.iter().any(|(_, pid)| stands_still(*pid));
     if point == ANY_MOMENT {
-        signal(pid, Signal::STOP);
-    } else if !armed(city, process, point, &stop(PASSED), || stands_still(pid)).await {
+        signal(pids[0].1, Signal::STOP);
+    } else if !armed(city, &pids, point, &stop(PASSED), stand).await {
         return false;
     }
-    if within(PASSED, async || stands_still(pid)).await.is_none() {
-        city.disarm(process, point).await;
+    let stood = within(PASSED, async || stand()).await;
+    for (process, pid) in &pids {
+        if !stands_still(*pid) {
+            city.disarm(process, point).await;
+        }
+    }
+    if stood.is_none() {
         return false;
     }
     let since = Instant::now();
     tokio::time::sleep(still).await;
+    assert!(stand(), "{processes:?} at {point}: {:?}", since.elapsed());
+    for (_, pid) in pids.iter().filter(|(_, pid)| stands_still(*pid)) {
+        signal(*pid, Signal::CONT);
+    }
+    let goes_on = within(BACK, async || !stand()).await;
     assert!(
-        stands_still(pid),
-        "{process} at {point}: {:?}",
-        since.elapsed()
+        goes_on.is_some(),
+        "{processes:?} never went on after {point}"
     );
-    signal(pid, Signal::CONT);
-    let goes_on = within(BACK, async || !stands_still(pid)).await;
-    assert!(goes_on.is_some(), "{process} never went on after {point}");
     true
 }
 
-/// Arms a fault, as soon as the process can be asked. It may be struck before it has answered that
+/// Arms a fault at each, as soon as it can be asked. One may be struck before it has answered that
 /// the fault is armed.
 async fn armed(
     city: &City,
-    process: &str,
+    pids: &[(&str, i32)],
     point: &str,
     fault: &Value,
     struck: impl Fn() -> bool,
 ) -> bool {
-    let arming = within(BACK, async || {
-        struck() || city.arm(process, point, fault).await
-    });
+    let arming = async {
+        for (process, _) in pids {
+            let armed = within(BACK, async || {
+                struck() || city.arm(process, point, fault).await
+            });
+            if armed.await.is_none() {
+                return false;
+            }
+        }
+        true
+    };
     let striking = within(BACK, async || struck());
     tokio::select! {
-        armed = arming => armed.is_some(),
+        armed = arming => armed,
         struck = striking => struck.is_some(),
     }
 }
 
-/// The pid of a process that runs, once it does.
-async fn there(city: &City, process: &str) -> Option<i32> {
-    let ready = async || city.state()["processes"][process]["status"] == "ready";
-    within(BACK, ready).await.and_then(|_| city.pid(process))
+/// Processes with their pids, once they run.
+async fn there<'a>(city: &City, processes: &[&'a str]) -> Option<Vec<(&'a str, i32)>> {
+    let ready = async || {
+        let state = city.state();
+        let is_ready = |process: &&str| state["processes"][*process]["status"] == "ready";
+        processes.iter().all(is_ready)
+    };
+    within(BACK, ready).await?;
+    let pid = |process: &&'a str| Some((*process, city.pid(process)?));
+    processes.iter().map(pid).collect()
 }
 
 fn stands_still(pid: i32) -> bool {

@@ -1,6 +1,6 @@
-//! Visitors who do what hardly any shopper does, so that the rare points of cart and inventory are
-//! passed all the time: they take things out again, empty their carts and abandon them. One of them
-//! watches the city.
+//! Visitors who do what hardly any shopper does, so that rare points are passed all the time: they
+//! take things out of their carts again and abandon them, look at what others bought, write posts,
+//! and bring friends who become members. One of them watches the city.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -47,7 +47,11 @@ impl Visitors {
 
     /// For ever. What a struck service does not answer is left.
     pub(crate) async fn stroll(&self, city: &City) {
-        tokio::join!(self.change_minds(city), self.leave_carts(city));
+        tokio::join!(
+            self.change_minds(city),
+            self.leave_carts(city),
+            self.look_around(city)
+        );
     }
 
     async fn change_minds(&self, city: &City) {
@@ -67,6 +71,31 @@ impl Visitors {
             ask(city, Method::PUT, &shelf, &self.admin, Some(on_hand)).await;
             let services = format!("{}/api/services", city.address("observatory"));
             let _ = city.http.get(services).send().await;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What has its effect elsewhere, after the answer: views, posts, new members.
+    async fn look_around(&self, city: &City) {
+        let newcomers = (0_u32..).zip(self.fickle.iter().cycle());
+        for (round, token) in newcomers {
+            for product in &self.products[..3] {
+                let page = format!("/api/products/{product}");
+                ask(city, Method::GET, &page, token, None).await;
+                let related = format!("{page}/recommendations");
+                ask(city, Method::GET, &related, token, None).await;
+            }
+            let post = json!({"title": format!("Round {round}"), "body": "Fine tea."});
+            ask(city, Method::POST, "/api/posts", token, Some(post)).await;
+            for list in ["/api/posts", "/api/notifications"] {
+                ask(city, Method::GET, list, token, None).await;
+            }
+            let newcomer = json!({
+                "email": format!("newcomer-{round}@example.com"),
+                "password": "correct horse battery",
+                "name": "Noa",
+            });
+            ask(city, Method::POST, "/api/users", token, Some(newcomer)).await;
             tokio::time::sleep(PAUSE).await;
         }
     }

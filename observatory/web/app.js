@@ -15,11 +15,12 @@ async function show(focus) {
   const { signal } = current;
   const id = location.pathname.match(/^\/trace\/([^/]+)$/)?.[1];
   try {
-    const view = id ? await trace(decodeURIComponent(id), signal, go) : await list(signal, go);
+    const view = id ? await trace(decodeURIComponent(id), signal) : await list(signal, go);
     if (signal.aborted) return;
     document.title = `${view.title} · Citywatch observatory`;
     main.replaceChildren(view.element);
-    if (focus) main.focus();
+    if (view.shown) view.shown();
+    else if (focus) main.focus();
   } catch (error) {
     if (signal.aborted) return;
     main.replaceChildren(notice(`The observatory did not answer: ${error.message}`, true));

@@ -1,11 +1,13 @@
 // One trace as a waterfall: a tree of spans, each with its bar on a common time line.
 
+import { detail } from './detail.js';
 import { colours, count, duration, el, json, notice, when } from './dom.js';
+import { end, tree } from './tree.js';
 
 /** Rows drawn at once; more on demand, so that a huge trace does not freeze the page. */
 const PAGE = 2000;
 
-export async function trace(id, signal, go) {
+export async function trace(id, signal) {
   let answer;
   try {
     answer = await json(`/api/traces/${encodeURIComponent(id)}`, signal);
@@ -20,60 +22,33 @@ export async function trace(id, signal, go) {
   const root = model.rows[0];
   const title = root ? `${root.service} ${root.span.operationName}` : id;
   const { data: services } = await json('/api/services', signal).catch(() => ({ data: [] }));
-  const waterfall = new Waterfall(model, services, go);
-  return { title, element: el('div', {}, heading(title, model), waterfall.element) };
+  const waterfall = new Waterfall(model, services);
+  const wanted = new URLSearchParams(location.search).get('span');
+  return {
+    title,
+    element: el('div', {}, heading(title, model), missing(wanted, model), waterfall.element),
+    // The span that the address names is shown once the page is.
+    shown: wanted && model.byId.has(wanted) ? () => waterfall.reveal(model.byId.get(wanted)) : undefined,
+  };
 }
 
 function back() {
   return el('p', {}, el('a', { href: '/', 'data-link': true }, 'All traces'));
 }
 
-/** Spans in the order of the tree, depth first, children by start. */
-function tree({ traceID, spans, processes }) {
-  const nodes = spans.map(span => ({
-    span,
-    service: processes[span.processID]?.serviceName ?? '?',
-    process: processes[span.processID],
-    failed: span.tags.some(tag => tag.key === 'error' && tag.value === true),
-    children: [],
-  }));
-  const byId = new Map();
-  for (const node of nodes) if (!byId.has(node.span.spanID)) byId.set(node.span.spanID, node);
-  const roots = [];
-  for (const node of nodes) {
-    const reference = node.span.references.find(one => one.refType === 'CHILD_OF' && one.traceID === traceID)
-      ?? node.span.references.find(one => one.traceID === traceID);
-    const parent = reference && byId.get(reference.spanID);
-    node.orphan = Boolean(reference) && !parent;
-    (parent && parent !== node ? parent.children : roots).push(node);
-  }
-  const byStart = (a, b) => a.span.startTime - b.span.startTime || b.span.duration - a.span.duration;
-  const rows = [];
-  const walk = from => {
-    // An explicit stack: a chain of spans may be deeper than the call stack.
-    const stack = from.sort(byStart).map(node => [node, 1]).reverse();
-    while (stack.length > 0) {
-      const [node, level] = stack.pop();
-      if (node.level) continue;
-      node.level = level;
-      node.index = rows.length;
-      rows.push(node);
-      node.children.sort(byStart);
-      for (const child of [...node.children].reverse()) stack.push([child, level + 1]);
-    }
-  };
-  walk(roots);
-  // Spans that name each other as parent hang on nothing: they are shown all the same.
-  for (const node of nodes) if (!node.level) walk([node]);
-  const start = rows.reduce((least, { span }) => Math.min(least, span.startTime), Infinity);
-  const end = rows.reduce((most, { span }) => Math.max(most, span.startTime + span.duration), 0);
-  return { id: traceID, rows, start, length: Math.max(1, end - start) };
+function missing(wanted, model) {
+  if (!wanted || model.byId.has(wanted)) return null;
+  return notice(`Span ${wanted} is not in this trace: it was not received.`, true);
 }
 
 function heading(title, model) {
   const services = new Set(model.rows.map(node => node.service));
   const failed = model.rows.filter(node => node.failed).length;
   const orphans = model.rows.filter(node => node.orphan).length;
+  const waits = model.rows.filter(node => node.wait).map(node => node.wait.length);
+  const longest = waits.reduce((most, wait) => Math.max(most, wait), 0);
+  const root = model.rows[0]?.span;
+  const goesOn = root && end(root) < model.start + model.length;
   const fact = (name, value) => el('li', {}, `${name} `, el('b', {}, value));
   return el('div', {},
     back(),
@@ -82,16 +57,17 @@ function heading(title, model) {
       el('li', {}, 'Trace ', el('b', { class: 'mono' }, model.id)),
       fact('Started', when(model.start)),
       fact('Lasted', duration(model.length)),
+      goesOn ? fact('Its first span', duration(root.duration)) : null,
       fact('Spans', model.rows.length.toLocaleString()),
       fact('Services', services.size.toLocaleString()),
+      waits.length > 0 ? fact('Queued', `${count(waits.length, 'time')}, at most ${duration(longest)}`) : null,
       failed ? el('li', { class: 'bad' }, count(failed, 'span with an error', 'spans with an error')) : null,
       orphans ? el('li', { class: 'bad' }, count(orphans, 'span whose parent is missing', 'spans whose parent is missing')) : null));
 }
 
 class Waterfall {
-  constructor(model, services, go) {
+  constructor(model, services) {
     this.model = model;
-    this.go = go;
     this.tint = colours(services, model.rows.map(node => node.service));
     this.closed = new Set();
     this.open = new Set();
@@ -113,19 +89,26 @@ class Waterfall {
     this.body);
     grid.addEventListener('keydown', event => this.key(event));
     this.element = el('div', {}, grid,
+      model.rows.some(node => node.wait) ? el('p', { class: 'key dim' },
+        el('span', { class: 'wait', 'aria-hidden': 'true' }),
+        ' Queued: sent, and not yet taken by its consumer') : null,
       el('p', {}, this.more),
       el('p', { class: 'dim' }, 'Keys: ↑ ↓ move, ← → fold and unfold, Enter shows or hides a span’s details.'));
     this.draw();
   }
 
-  draw(focus) {
-    const rows = [];
+  /** Spans that are not folded away. */
+  unfolded() {
     let hidden = Infinity;
-    for (const node of this.model.rows) {
-      if (node.level > hidden) continue;
+    return this.model.rows.filter(node => {
+      if (node.level > hidden) return false;
       hidden = this.closed.has(node) ? node.level : Infinity;
-      rows.push(node);
-    }
+      return true;
+    });
+  }
+
+  draw(focus) {
+    const rows = this.unfolded();
     const visible = rows.slice(0, this.shown);
     this.current = visible.includes(this.current) ? this.current : visible[0];
     this.body.replaceChildren(...visible.flatMap(node => {
@@ -144,20 +127,27 @@ class Waterfall {
     const bar = el('span', { class: `bar ${this.tint.get(service)}${node.failed ? ' failed' : ''}` });
     bar.style.left = `${from}%`;
     bar.style.width = `${Math.min(width, 100 - from)}%`;
-    const time = el('span', { class: 'time' }, duration(span.duration));
+    const narrow = matchMedia('(max-width: 640px)').matches;
+    const wait = node.wait && this.wait(node.wait, narrow ? 40 : 16);
+    const text = wait?.untold ? `${wait.untold} · ${duration(span.duration)}` : duration(span.duration);
+    const time = el('span', { class: 'time' }, text);
     // The text stands where there is room: after the bar, before it, or on its start.
-    const room = matchMedia('(max-width: 640px)').matches ? 40 : 18;
+    const room = (narrow ? 40 : 18) * (wait?.untold ? 1.6 : 1);
+    const before = wait ? wait.from : from;
     if (from + width < 100 - room) time.style.left = `${from + width}%`;
-    else if (from > room) time.style.right = `${100 - from}%`;
+    else if (before > room) time.style.right = `${100 - before}%`;
     else time.classList.add('inside'), time.style.left = `${from}%`;
     const parent = node.children.length > 0;
+    // That the span is linked to its parent, its place says.
+    const elsewhere = node.links.filter(link => !link.node || link.node !== node.parent).length;
     const name = el('span', { class: 'name', role: 'gridcell' },
       el('span', { class: 'twist', 'aria-hidden': 'true' }, parent ? (this.closed.has(node) ? '▸' : '▾') : ''),
       el('span', { class: `dot ${this.tint.get(service)}`, 'aria-hidden': 'true' }),
       el('span', { class: 'label', title: `${service} ${span.operationName}` },
         el('b', {}, service), ` ${span.operationName}`),
       node.failed ? el('span', { class: 'tag bad' }, 'error') : null,
-      node.orphan ? el('span', { class: 'tag dim' }, 'parent missing') : null);
+      node.orphan ? el('span', { class: 'tag dim' }, 'parent missing') : null,
+      elsewhere > 0 ? el('span', { class: 'tag dim' }, count(elsewhere, 'link')) : null);
     name.style.paddingLeft = `${8 + 14 * Math.min(node.level - 1, 20)}px`;
     name.querySelector('.twist').addEventListener('click', event => {
       event.stopPropagation();
@@ -172,8 +162,36 @@ class Waterfall {
       onclick: () => { this.current = node; this.toggle(node); },
     }, name, el('span', {
       class: 'lane', role: 'gridcell',
-      'aria-label': `starts after ${duration(span.startTime - this.model.start)}, lasts ${duration(span.duration)}`,
-    }, bar, time));
+      'aria-label': [
+        node.wait && `queued ${duration(node.wait.length)} since the end of ${node.wait.from.service} ${node.wait.from.span.operationName}`,
+        `starts after ${duration(span.startTime - this.model.start)}`,
+        `lasts ${duration(span.duration)}`,
+      ].filter(Boolean).join(', '),
+    }, wait?.element, bar, time));
+  }
+
+  /** The part of the line in which a span lay in a queue; its label, where there is no room in it. */
+  wait({ since, length }, room) {
+    const from = 100 * (since - this.model.start) / this.model.length;
+    const width = 100 * length / this.model.length;
+    const label = `queued ${duration(length)}`;
+    const inside = width > room;
+    const element = el('span', { class: 'wait' }, inside ? el('span', {}, label) : null);
+    element.style.left = `${from}%`;
+    element.style.width = `${width}%`;
+    return { element, from, untold: inside ? undefined : label };
+  }
+
+  /** Opens a span's details, whatever is folded above it, and goes there. */
+  reveal(node) {
+    // Spans that name each other as parent have levels all the same: upwards these only fall.
+    for (let up = node; up.parent && up.parent.level < up.level; up = up.parent) this.closed.delete(up.parent);
+    this.open.add(node);
+    this.current = node;
+    const place = this.unfolded().indexOf(node);
+    while (place >= this.shown) this.shown += PAGE;
+    this.draw(true);
+    this.body.querySelector('[tabindex="0"]')?.scrollIntoView({ block: 'center' });
   }
 
   toggle(node) {
@@ -217,29 +235,4 @@ class Waterfall {
     event.preventDefault();
     actions[event.key]();
   }
-}
-
-function detail(node, model) {
-  const { span, process } = node;
-  const table = (title, fields) => (fields.length === 0 ? null : [
-    el('h2', {}, title),
-    el('table', {}, el('tbody', {}, fields.map(field => el('tr', {},
-      el('th', { scope: 'row', class: 'mono' }, field.key), el('td', { class: 'mono' }, String(field.value)))))),
-  ]);
-  const links = span.references.filter(one => one.refType !== 'CHILD_OF');
-  return el('div', { class: 'detail', role: 'row' }, el('div', { role: 'gridcell' },
-    el('ul', { class: 'facts' },
-      el('li', {}, 'Span ', el('b', { class: 'mono' }, span.spanID)),
-      el('li', {}, 'Starts after ', el('b', {}, duration(span.startTime - model.start))),
-      el('li', {}, 'Lasts ', el('b', {}, duration(span.duration)))),
-    (span.warnings ?? []).map(text => el('p', { class: 'bad' }, text)),
-    node.orphan ? el('p', { class: 'bad' }, 'This span’s parent has not been received.') : null,
-    table('Attributes', span.tags),
-    span.logs.map(log => table(`Event after ${duration(Math.max(0, log.timestamp - model.start))}`, log.fields)),
-    links.length === 0 ? null : [
-      el('h2', {}, 'Links'),
-      el('ul', {}, links.map(one => el('li', {},
-        el('a', { href: `/trace/${one.traceID}`, 'data-link': true, class: 'mono' }, one.traceID), ` span ${one.spanID}`))),
-    ],
-    table('Process', process?.tags ?? [])));
 }

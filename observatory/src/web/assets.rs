@@ -15,7 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const PAGE: &str = include_str!("../../web/index.html");
 
 /// Path, media type, content.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 8] = [
     (
         "/assets/app.js",
         "text/javascript",
@@ -35,6 +35,16 @@ const FILES: [(&str, &str, &str); 6] = [
         "/assets/trace.js",
         "text/javascript",
         include_str!("../../web/trace.js"),
+    ),
+    (
+        "/assets/detail.js",
+        "text/javascript",
+        include_str!("../../web/detail.js"),
+    ),
+    (
+        "/assets/tree.js",
+        "text/javascript",
+        include_str!("../../web/tree.js"),
     ),
     (
         "/assets/style.css",

@@ -28,7 +28,7 @@ async fn the_page_is_served_at_every_address_it_links_to() {
             assert_eq!(sut.get(asset).await.status(), 200, "{asset}");
         }
     }
-    for script in ["app", "dom", "list", "trace"] {
+    for script in ["app", "detail", "dom", "list", "trace", "tree"] {
         let answer = sut.get(&format!("/assets/{script}.js")).await;
         assert_eq!(answer.headers()["content-type"], "text/javascript");
         let script = answer.text().await.unwrap();

@@ -1,4 +1,4 @@
-//! Faults at the points of a post: it is there, or it is not.
+//! Faults at the points of a post: it is there with its event, or neither is.
 
 use board::Board;
 use serde_json::{Value, json};
@@ -48,6 +48,19 @@ impl Instance {
             .map(|post| post["title"].as_str().unwrap().to_owned())
             .collect()
     }
+
+    /// How many events there are, once all of them have their places in the feed.
+    async fn published(&self) -> u64 {
+        let url = format!("{}/inner/v1/events", self.process.url);
+        eventually("every event is numbered", async || {
+            let ask = self.process.http.get(&url);
+            let ask = ask.bearer_auth(self.town.operator_token());
+            let status: Value = ask.send().await.unwrap().json().await.unwrap();
+            let outbox = &status["outbox"];
+            (outbox["unpublished"] == 0).then(|| outbox["kept"].as_u64().unwrap())
+        })
+        .await
+    }
 }
 
 #[tokio::test]
@@ -75,12 +88,13 @@ async fn every_point_has_a_name() {
 }
 
 #[tokio::test]
-async fn a_post_is_there_or_it_is_not() {
+async fn a_post_is_there_with_its_event_or_neither_is() {
     let town = Town::new();
     let users = Users::start(&town).await;
     let mut instance = start(&town, &users).await;
     for (point, is_there) in [("post.before_commit", false), ("post.after_commit", true)] {
         for action in ["error", "kill"] {
+            let before = (instance.titles().await.len(), instance.published().await);
             let fault = json!({ "action": action, "lease_ms": 60_000, "count": 1 });
             instance.arm(point, &fault).await;
             let title = format!("{point} {action}");
@@ -96,11 +110,14 @@ async fn a_post_is_there_or_it_is_not() {
             } else {
                 assert!(status >= Some(500), "{point}: {status:?}");
             }
+            let more = usize::from(is_there);
             assert_eq!(
                 instance.titles().await.contains(&title),
                 is_there,
                 "{title}"
             );
+            let after = (instance.titles().await.len(), instance.published().await);
+            assert_eq!(after, (before.0 + more, before.1 + more as u64), "{title}");
         }
     }
 }

@@ -149,7 +149,10 @@ function row(trace, tint, longest) {
       el('span', { class: `dot ${tint.get(service.name)}`, 'aria-hidden': 'true' }), service.name))),
     el('td', { class: 'number' }, trace.span_count.toLocaleString()),
     el('td', { class: trace.error_count ? 'number bad' : 'number dim' }, trace.error_count.toLocaleString()),
-    el('td', { class: 'number' }, duration(trace.duration), meter));
+    el('td', { class: 'number' }, duration(trace.duration),
+      // What goes on after the answer makes the whole long: who asked did not wait for it.
+      trace.root_duration < trace.duration * 0.9 ? el('div', { class: 'dim' }, `root ${duration(trace.root_duration)}`) : null,
+      meter));
 }
 
 async function welcome(signal) {

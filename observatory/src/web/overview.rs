@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::jaeger::{Queries, Search};
-use crate::store::{Snapshot, now};
+use crate::store::{Snapshot, StoredSpan, now};
 
 #[derive(Debug, OpenApi)]
 #[openapi(paths(traces, status))]
@@ -48,6 +48,8 @@ struct Summary {
     /// Of the earliest span without a parent; absent when none has come in.
     root_service: Option<String>,
     root_operation: Option<String>,
+    /// Of that span, microseconds: where a trace goes on after the answer, how long that took.
+    root_duration: Option<u64>,
     /// Earliest start of a span, microseconds since 1970.
     start_time: u64,
     /// From there to the latest end of a span, microseconds.
@@ -146,7 +148,7 @@ fn summary(snapshot: &Snapshot) -> Summary {
     let mut services: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let (mut start, mut end) = (u64::MAX, 0);
     let (mut error_count, mut orphan_count) = (0, 0);
-    let mut root: Option<(u64, &str, &str)> = None;
+    let mut root: Option<StoredSpan<'_>> = None;
     for span in snapshot.spans() {
         let failed = usize::from(span.row.is_error());
         start = start.min(span.row.start);
@@ -157,8 +159,8 @@ fn summary(snapshot: &Snapshot) -> Summary {
         service.1 += failed;
         if !span.row.parent_id.is_none() {
             orphan_count += usize::from(!known.contains(&span.row.parent_id));
-        } else if root.is_none_or(|(earliest, ..)| span.row.start < earliest) {
-            root = Some((span.row.start, &span.origin.service, span.operation));
+        } else if root.is_none_or(|earliest| span.row.start < earliest.row.start) {
+            root = Some(span);
         }
     }
     let share = |(name, (span_count, error_count)): (&str, (usize, usize))| ServiceShare {
@@ -168,8 +170,9 @@ fn summary(snapshot: &Snapshot) -> Summary {
     };
     Summary {
         trace_id: snapshot.trace().id.to_string(),
-        root_service: root.map(|(_, service, _)| service.to_owned()),
-        root_operation: root.map(|(_, _, operation)| operation.to_owned()),
+        root_service: root.map(|root| root.origin.service.to_string()),
+        root_operation: root.map(|root| root.operation.to_owned()),
+        root_duration: root.map(|root| root.row.duration() / 1_000),
         start_time: start / 1_000,
         duration: end.saturating_sub(start) / 1_000,
         span_count: snapshot.len(),

@@ -70,11 +70,13 @@ async fn traces_are_summed_up_in_a_line() {
     let share = |name: &str, spans: u32, errors: u32| json!({"name": name, "span_count": spans, "error_count": errors});
     let first = json!({
         "trace_id": "0000000000000002", "root_service": null, "root_operation": null,
+        "root_duration": null,
         "start_time": NOON / 1_000, "duration": 3, "span_count": 1, "error_count": 0,
         "orphan_count": 1, "services": [share("back", 1, 0)],
     });
     let second = json!({
         "trace_id": "0000000000000001", "root_service": "front", "root_operation": "GET /",
+        "root_duration": 9_000,
         "start_time": NOON / 1_000, "duration": 11_002, "span_count": 3, "error_count": 1,
         "orphan_count": 1, "services": [share("back", 1, 1), share("front", 2, 0)],
     });
@@ -91,6 +93,55 @@ async fn traces_are_summed_up_in_a_line() {
         refused.json::<serde_json::Value>().await.unwrap()["code"],
         "invalid_query"
     );
+}
+
+/// A trace goes on after its root's answer, in services that it had not met by then.
+#[tokio::test]
+async fn what_comes_after_the_answer_is_summed_up_too() {
+    let sut = Sut::start().await;
+    let send = async |service: &str, spans| {
+        let sent = sut.post("/v1/traces", encoded(service, spans)).send().await;
+        assert_eq!(sent.unwrap().status(), 200);
+    };
+    let second = 1_000_000_000;
+    send("front", vec![span(1, 1, 0, "POST /orders", NOON, 60_000)]).await;
+    for trace in 2..10 {
+        send("front", vec![span(trace, 1, 0, "GET /", NOON + second, 5)]).await;
+    }
+    let found = async |query: &str| {
+        let window = "start=0&end=9999999999999999";
+        let path = format!("/api/observatory/v1/traces?{window}&{query}");
+        sut.json(&path).await["traces"].take()
+    };
+    assert_eq!(found("service=parcels").await, json!([]));
+    send(
+        "parcels",
+        vec![span(1, 2, 1, "dispatch", NOON + 2 * second, 4_000)],
+    )
+    .await;
+    send(
+        "letters",
+        vec![failed(
+            span(1, 3, 2, "send", NOON + 5 * second, 7_000),
+            "no",
+        )],
+    )
+    .await;
+    for query in ["service=parcels", "service=letters&tag=error:true"] {
+        let found = found(query).await;
+        let line = &found[0];
+        assert_eq!(found.as_array().unwrap().len(), 1, "{query}");
+        assert_eq!(line["duration"], 5_007_000);
+        assert_eq!(line["root_duration"], 60_000);
+        assert_eq!(line["root_operation"], "POST /orders");
+        assert_eq!(
+            (&line["span_count"], &line["error_count"]),
+            (&json!(3), &json!(1))
+        );
+        let services = line["services"].as_array().unwrap().iter();
+        let names: Vec<_> = services.map(|service| &service["name"]).collect();
+        assert_eq!(names, ["front", "letters", "parcels"]);
+    }
 }
 
 #[tokio::test]

@@ -6,11 +6,15 @@ import { end, tree } from './tree.js';
 
 /** Rows drawn at once; more on demand, so that a huge trace does not freeze the page. */
 const PAGE = 2000;
+/** A trace whose last span ended no longer ago may go on, after the answer; microseconds. */
+const MAY_GO_ON = 15e6;
+/** Between two looks at such a trace, which the interface has no way to tell of; milliseconds. */
+const LOOK_AGAIN = 2000;
 
 export async function trace(id, signal) {
-  let answer;
+  let model;
   try {
-    answer = await json(`/api/traces/${encodeURIComponent(id)}`, signal);
+    model = await read(id, signal);
   } catch (error) {
     if (error.status !== 404 && error.status !== 400) throw error;
     const text = error.status === 404
@@ -18,18 +22,43 @@ export async function trace(id, signal) {
       : error.message;
     return { title: 'No such trace', element: el('div', {}, notice(text, true), back()) };
   }
-  const model = tree(answer.data[0]);
   const root = model.rows[0];
   const title = root ? `${root.service} ${root.span.operationName}` : id;
   const { data: services } = await json('/api/services', signal).catch(() => ({ data: [] }));
   const waterfall = new Waterfall(model, services);
+  let head = heading(title, model);
+  follow(id, signal, model, grown => {
+    const facts = heading(title, grown);
+    head.replaceWith(facts);
+    head = facts;
+    waterfall.take(grown);
+  });
   const wanted = new URLSearchParams(location.search).get('span');
   return {
     title,
-    element: el('div', {}, heading(title, model), missing(wanted, model), waterfall.element),
+    element: el('div', {}, head, missing(wanted, model), waterfall.element),
     // The span that the address names is shown once the page is.
     shown: wanted && model.byId.has(wanted) ? () => waterfall.reveal(model.byId.get(wanted)) : undefined,
   };
+}
+
+async function read(id, signal) {
+  const { data: [found] } = await json(`/api/traces/${encodeURIComponent(id)}`, signal);
+  return tree(found);
+}
+
+/** Tells of what comes in while the trace may go on and somebody looks. */
+async function follow(id, signal, model, tell) {
+  while (Math.abs(Date.now() * 1000 - model.start - model.length) < MAY_GO_ON) {
+    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN));
+    if (signal.aborted) return;
+    if (document.hidden) continue;
+    const now = await read(id, signal).catch(() => null);
+    if (!now || signal.aborted) return;
+    if (now.rows.length === model.rows.length) continue;
+    model = now;
+    tell(model);
+  }
 }
 
 function back() {
@@ -57,7 +86,7 @@ function heading(title, model) {
       el('li', {}, 'Trace ', el('b', { class: 'mono' }, model.id)),
       fact('Started', when(model.start)),
       fact('Lasted', duration(model.length)),
-      goesOn ? fact('Its first span', duration(root.duration)) : null,
+      goesOn ? fact('Root span', duration(root.duration)) : null,
       fact('Spans', model.rows.length.toLocaleString()),
       fact('Services', services.size.toLocaleString()),
       waits.length > 0 ? fact('Queued', `${count(waits.length, 'time')}, at most ${duration(longest)}`) : null,
@@ -67,34 +96,43 @@ function heading(title, model) {
 
 class Waterfall {
   constructor(model, services) {
-    this.model = model;
-    this.tint = colours(services, model.rows.map(node => node.service));
+    this.services = services;
     this.closed = new Set();
     this.open = new Set();
     this.shown = PAGE;
+    this.axis = el('span', { role: 'columnheader', class: 'axis', 'aria-label': 'Time line' });
     this.body = el('div', { role: 'rowgroup' });
     this.more = el('button', { type: 'button', onclick: () => { this.shown += PAGE; this.draw(); } });
-    const ticks = [0, 0.25, 0.5, 0.75, 1].map(part => {
+    this.grid = el('div', { class: 'grid', role: 'treegrid', 'aria-label': 'Spans of the trace', 'aria-colcount': 2 },
+      el('div', { role: 'rowgroup' }, el('div', { class: 'row head', role: 'row' },
+        el('span', { role: 'columnheader' }, 'Service and operation'), this.axis)),
+      this.body);
+    this.grid.addEventListener('keydown', event => this.key(event));
+    this.queued = el('p', { class: 'key dim' }, el('span', { class: 'wait', 'aria-hidden': 'true' }),
+      ' Queued: sent, and not yet taken by its consumer');
+    this.element = el('div', {}, this.grid, this.queued,
+      el('p', {}, this.more),
+      el('p', { class: 'dim' }, 'Keys: ↑ ↓ move, ← → fold and unfold, Enter shows or hides a span’s details.'));
+    this.take(model);
+  }
+
+  /** Draws this model; what was open, folded and looked at in the one before stays so. */
+  take(model) {
+    const same = node => node && model.byId.get(node.span.spanID);
+    const kept = nodes => new Set([...nodes].map(same).filter(Boolean));
+    this.closed = kept(this.closed);
+    this.open = kept(this.open);
+    this.current = same(this.current);
+    this.model = model;
+    this.tint = colours(this.services, model.rows.map(node => node.service));
+    this.axis.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map(part => {
       const tick = el('span', {}, part === 0 ? '0' : duration(part * model.length));
       tick.style.left = `${100 * part}%`;
       return tick;
-    });
-    const grid = el('div', {
-      class: 'grid', role: 'treegrid', 'aria-label': 'Spans of the trace',
-      'aria-rowcount': model.rows.length + 1, 'aria-colcount': 2,
-    },
-    el('div', { role: 'rowgroup' }, el('div', { class: 'row head', role: 'row' },
-      el('span', { role: 'columnheader' }, 'Service and operation'),
-      el('span', { role: 'columnheader', class: 'axis', 'aria-label': 'Time line' }, ticks))),
-    this.body);
-    grid.addEventListener('keydown', event => this.key(event));
-    this.element = el('div', {}, grid,
-      model.rows.some(node => node.wait) ? el('p', { class: 'key dim' },
-        el('span', { class: 'wait', 'aria-hidden': 'true' }),
-        ' Queued: sent, and not yet taken by its consumer') : null,
-      el('p', {}, this.more),
-      el('p', { class: 'dim' }, 'Keys: ↑ ↓ move, ← → fold and unfold, Enter shows or hides a span’s details.'));
-    this.draw();
+    }));
+    this.grid.setAttribute('aria-rowcount', model.rows.length + 1);
+    this.queued.hidden = !model.rows.some(node => node.wait);
+    this.draw(this.body.contains(document.activeElement));
   }
 
   /** Spans that are not folded away. */

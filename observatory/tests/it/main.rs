@@ -1,6 +1,7 @@
 //! The observatory as its users meet it: real ports, real clients.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod browser;
 mod grpc;
 mod http;
 mod metrics;

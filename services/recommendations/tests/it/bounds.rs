@@ -40,13 +40,35 @@ fn orders(seed: u64, of: &[Uuid], many: usize) -> Vec<Vec<Uuid>> {
     (0..many).map(order).collect()
 }
 
-async fn kept(shelf: &Shelf) -> Pairs {
+/// Counts what a viewer's looks tie together: each product with the last distinct ones before it,
+/// unless it is one of them.
+fn count_looks(pairs: &mut Pairs, looks: &[Uuid], window: usize) {
+    for (at, product) in looks.iter().enumerate() {
+        let mut before: Vec<Uuid> = Vec::new();
+        for other in looks[..at].iter().rev() {
+            if before.len() < window && !before.contains(other) {
+                before.push(*other);
+            }
+        }
+        if before.contains(product) {
+            continue;
+        }
+        for other in before {
+            for pair in [(*product, other), (other, *product)] {
+                *pairs.entry(pair).or_default() += 1;
+            }
+        }
+    }
+}
+
+async fn kept(shelf: &Shelf, table: &str) -> Pairs {
     sqlx::any::install_default_drivers();
     let folder = shelf.service.town().folder().display().to_string();
     let file = format!("sqlite://{folder}/recommendations.db");
     let rows = sqlx::AnyPool::connect(&file).await.unwrap();
-    let all = sqlx::query("SELECT product_id, other_id, count FROM bought_pairs");
-    let all = all.fetch_all(&rows).await.unwrap();
+    let all = format!("SELECT product_id, other_id, count FROM {table}");
+    let all = sqlx::query(sqlx::AssertSqlSafe(all)).fetch_all(&rows);
+    let all = all.await.unwrap();
     let id = |row: &sqlx::any::AnyRow, n: usize| row.get::<String, _>(n).parse().unwrap();
     all.iter()
         .map(|row| ((id(row, 0), id(row, 1)), row.get::<i64, _>(2)))
@@ -63,7 +85,7 @@ async fn while_there_is_room_every_pair_is_counted_exactly() {
         shelf.order(&order);
     }
     shelf.settled().await;
-    assert_eq!(kept(&shelf).await, expected);
+    assert_eq!(kept(&shelf, "bought_pairs").await, expected);
     for product in of {
         let mut best: Vec<_> = expected
             .iter()
@@ -75,6 +97,28 @@ async fn while_there_is_room_every_pair_is_counted_exactly() {
         let shown: Vec<_> = shown.iter().map(|(_, count)| *count).collect();
         assert_eq!(shown, counts, "the most frequent first");
     }
+}
+
+#[tokio::test]
+async fn each_viewers_looks_are_counted_by_their_window() {
+    const WINDOW: usize = 4;
+    let shelf = open_with(json!({ "window": WINDOW })).await;
+    let of: [Uuid; 9] = products();
+    let viewers = ["ada", "bob", "eve"];
+    let mut random = StdRng::seed_from_u64(3);
+    let mut looks: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
+    for _ in 0..400 {
+        let viewer = viewers[random.random_range(0..viewers.len())];
+        let product = of[random.random_range(0..of.len())];
+        looks.entry(viewer).or_default().push(product);
+        shelf.look(viewer, &[product]);
+    }
+    shelf.settled().await;
+    let mut expected = Pairs::new();
+    for looks in looks.values() {
+        count_looks(&mut expected, looks, WINDOW);
+    }
+    assert_eq!(kept(&shelf, "viewed_pairs").await, expected);
 }
 
 #[tokio::test]
@@ -100,7 +144,7 @@ async fn a_product_keeps_its_strongest_pairs() {
         }
     }
     shelf.settled().await;
-    let kept = kept(&shelf).await;
+    let kept = kept(&shelf, "bought_pairs").await;
     for product in of.iter().chain([&star]) {
         let pairs = kept.keys().filter(|(one, _)| one == product).count();
         assert!(pairs <= 2 * KEPT, "{pairs}");

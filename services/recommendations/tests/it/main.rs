@@ -4,6 +4,7 @@ mod bought;
 mod bounds;
 mod gone;
 mod interface;
+mod points;
 mod rebuild;
 mod shelf;
 mod traces;

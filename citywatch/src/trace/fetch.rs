@@ -51,6 +51,13 @@ pub(crate) struct Span {
     pub(crate) process_id: String,
 }
 
+impl Span {
+    /// When it ended.
+    pub(crate) fn end(&self) -> u64 {
+        self.start_time + self.duration
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reference {
@@ -87,7 +94,7 @@ pub(crate) async fn fetch(url: &str, id: &str, wait: Duration) -> Result<Option<
     loop {
         let found = look(&client, &url).await?;
         if let Some(found) = &found {
-            let settled = found.trace.spans.len() == spans && found.tree().complete();
+            let settled = found.trace.spans.len() == spans && found.tree().complete(now());
             if settled || Instant::now() >= deadline {
                 break;
             }
@@ -98,6 +105,11 @@ pub(crate) async fn fetch(url: &str, id: &str, wait: Duration) -> Result<Option<
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     look(&client, &url).await
+}
+
+/// Microseconds since 1970.
+fn now() -> u64 {
+    u64::try_from(app::Timestamp::now().micros()).unwrap_or_default()
 }
 
 async fn look(client: &reqwest::Client, url: &str) -> Result<Option<Found>> {

@@ -1,10 +1,14 @@
 //! The spans of a trace as a tree: who called whom, in order of time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::fetch::{Span, Trace};
+use super::fetch::{Reference, Span, Trace};
+
+const CHILD_OF: &str = "CHILD_OF";
+/// Microseconds: far more than a consumer's next look at its feed, and the way of its span here.
+const CONSUMED_WITHIN: u64 = 2_000_000;
 
 /// One row of the waterfall.
 #[derive(Clone, Debug)]
@@ -19,9 +23,24 @@ pub(crate) struct Row {
     pub(crate) error: Option<String>,
     /// Its parent is not in the trace.
     pub(crate) orphan: bool,
+    /// For how long what a consumer takes lay in a queue, up to the start; microseconds.
+    pub(crate) queued: Option<u64>,
+    /// Spans, other than the parent, that it is linked to.
+    pub(crate) links: Vec<Link>,
     /// Server of a request, or something else that another service can see.
     kind: String,
     children: usize,
+    /// When it ended, microseconds since 1970.
+    end: u64,
+}
+
+/// A span that another is linked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// One of the same trace, by its service and operation.
+    Here(String),
+    /// One of another trace, or one that has not come in.
+    Elsewhere { trace_id: String, span_id: String },
 }
 
 #[derive(Clone, Debug)]
@@ -36,16 +55,16 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn new(trace: &Trace) -> Self {
-        let known: HashSet<&str> = trace
+        let known: HashMap<&str, &Span> = trace
             .spans
             .iter()
-            .map(|span| span.span_id.as_str())
+            .map(|span| (span.span_id.as_str(), span))
             .collect();
         let mut children: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
         let mut roots = Vec::new();
         for span in &trace.spans {
             match parent(trace, span) {
-                Some(parent) if known.contains(parent) && parent != span.span_id => {
+                Some(parent) if known.contains_key(parent) && parent != span.span_id => {
                     children.entry(parent).or_default().push(span);
                 }
                 _ => roots.push(span),
@@ -62,11 +81,7 @@ impl Tree {
             .map(|span| span.start_time)
             .min()
             .unwrap_or_default();
-        let end = trace
-            .spans
-            .iter()
-            .map(|span| span.start_time + span.duration)
-            .max();
+        let end = trace.spans.iter().map(Span::end).max();
         let mut tree = Self {
             trace_id: trace.trace_id.clone(),
             rows: Vec::with_capacity(trace.spans.len()),
@@ -79,17 +94,22 @@ impl Tree {
             let below = children
                 .get(span.span_id.as_str())
                 .map_or(&[][..], Vec::as_slice);
-            tree.push(trace, span, depth, begin, below.len());
+            tree.push(trace, &known, span, depth, begin, below.len());
             open.extend(below.iter().rev().map(|child| (depth + 1, *child)));
         }
         tree
     }
 
-    fn push(&mut self, trace: &Trace, span: &Span, depth: usize, begin: u64, children: usize) {
-        let service = trace
-            .processes
-            .get(&span.process_id)
-            .map_or_else(|| "?".to_owned(), |process| process.service_name.clone());
+    fn push(
+        &mut self,
+        trace: &Trace,
+        known: &HashMap<&str, &Span>,
+        span: &Span,
+        depth: usize,
+        begin: u64,
+        children: usize,
+    ) {
+        let service = service(trace, span).to_owned();
         if !self.services.contains(&service) {
             self.services.push(service.clone());
         }
@@ -98,6 +118,8 @@ impl Tree {
             .iter()
             .map(|tag| (tag.key.as_str(), &tag.value))
             .collect();
+        let kind = tags.get("span.kind").and_then(|kind| kind.as_str());
+        let kind = kind.unwrap_or_default();
         self.rows.push(Row {
             depth,
             service,
@@ -106,12 +128,13 @@ impl Tree {
             duration: span.duration,
             error: error(&tags),
             orphan: depth == 0 && parent(trace, span).is_some(),
-            kind: tags
-                .get("span.kind")
-                .and_then(|kind| kind.as_str())
-                .unwrap_or_default()
-                .into(),
+            queued: (kind == "consumer")
+                .then(|| queued(trace, known, span))
+                .flatten(),
+            links: links(trace, known, span),
+            kind: kind.into(),
             children,
+            end: span.end(),
         });
     }
 
@@ -124,10 +147,17 @@ impl Tree {
     }
 
     /// One root, nobody's parent missing, and every call has its answering side. A call that
-    /// failed, or to somebody who is not traced, has none: what waits for this has its bound.
-    pub(crate) fn complete(&self) -> bool {
+    /// failed, or to somebody who is not traced, has none: what waits for this has its bound. What
+    /// was published may have no consumer: of one that has not shown itself [`CONSUMED_WITHIN`] of
+    /// the sending, by `now` in microseconds since 1970, nobody knows.
+    pub(crate) fn complete(&self, now: u64) -> bool {
         let roots = self.rows.iter().filter(|row| row.depth == 0).count();
-        let unanswered = |row: &Row| row.kind == "client" && row.children == 0;
+        let is_awaited = |row: &Row| match row.kind.as_str() {
+            "client" => true,
+            "producer" => now < row.end + CONSUMED_WITHIN,
+            _ => false,
+        };
+        let unanswered = |row: &Row| row.children == 0 && is_awaited(row);
         roots == 1 && self.orphans() == 0 && !self.rows.iter().any(unanswered)
     }
 
@@ -140,11 +170,55 @@ impl Tree {
     }
 }
 
+/// A link to the parent stands in for the parent: Jaeger's model has one word for both.
 fn parent<'a>(trace: &Trace, span: &'a Span) -> Option<&'a str> {
-    span.references
+    let mut here = span.references.iter();
+    let mut here = here.by_ref().filter(|one| one.trace_id == trace.trace_id);
+    let first = here.next()?;
+    let parent = here.find(|one| first.ref_type != CHILD_OF && one.ref_type == CHILD_OF);
+    Some(parent.unwrap_or(first).span_id.as_str())
+}
+
+fn service<'a>(trace: &'a Trace, span: &Span) -> &'a str {
+    let process = trace.processes.get(&span.process_id);
+    process.map_or("?", |process| process.service_name.as_str())
+}
+
+/// From the end of the span that sent what this one takes, its parent or else the linked span that
+/// ended first, to its start.
+fn queued(trace: &Trace, known: &HashMap<&str, &Span>, span: &Span) -> Option<u64> {
+    let find = |id: &str| known.get(id).filter(|other| other.span_id != span.span_id);
+    let sent = parent(trace, span).and_then(find).map(|sent| sent.end());
+    let linked = || {
+        let here = span.references.iter();
+        let here = here.filter(|one| one.trace_id == trace.trace_id);
+        here.filter_map(|one| find(&one.span_id).map(|sent| sent.end()))
+            .min()
+    };
+    let queued = span.start_time.checked_sub(sent.or_else(linked)?)?;
+    (queued > 0).then_some(queued)
+}
+
+fn links(trace: &Trace, known: &HashMap<&str, &Span>, span: &Span) -> Vec<Link> {
+    let parent = parent(trace, span);
+    let linked = span
+        .references
         .iter()
-        .find(|reference| reference.ref_type == "CHILD_OF" && reference.trace_id == trace.trace_id)
-        .map(|reference| reference.span_id.as_str())
+        .filter(|one| one.ref_type != CHILD_OF);
+    let linked =
+        linked.filter(|one| one.trace_id != trace.trace_id || parent != Some(&*one.span_id));
+    let link = |one: &Reference| match known.get(one.span_id.as_str()) {
+        Some(other) if one.trace_id == trace.trace_id => Link::Here(format!(
+            "{} {}",
+            service(trace, other),
+            other.operation_name
+        )),
+        _ => Link::Elsewhere {
+            trace_id: one.trace_id.clone(),
+            span_id: one.span_id.clone(),
+        },
+    };
+    linked.map(link).collect()
 }
 
 fn error(tags: &HashMap<&str, &Value>) -> Option<String> {
@@ -169,6 +243,97 @@ pub(crate) mod tests {
     use super::*;
     use serde::Deserialize;
     use serde_json::json;
+
+    /// When everything has ended long ago.
+    const LATER: u64 = 1_000_000_000;
+
+    /// An order is confirmed; shipping takes that 40 ms later, as does a batch of notifications,
+    /// which is its own and linked to the message and to another trace.
+    pub(crate) fn queued_example() -> Tree {
+        let linked = |mut span: Value, trace_id: &str, to: &str| {
+            let link = json!({"refType": "FOLLOWS_FROM", "traceID": trace_id, "spanID": to});
+            span["references"].as_array_mut().unwrap().push(link);
+            span
+        };
+        let process = |id, parent, start, duration, process| {
+            span(
+                id,
+                "process orders",
+                parent,
+                start,
+                duration,
+                process,
+                "consumer",
+                false,
+            )
+        };
+        let batch = process("e", Some("a"), 80_000, 20_000, "p3");
+        Tree::new(&trace(&json!({
+            "traceID": ID,
+            "spans": [
+                span("a", "POST /api/orders", None, 0, 9_000, "p1", "server", false),
+                span("b", "publish orders", Some("a"), 7_000, 1_000, "p1", "producer", false),
+                // What the observatory makes of a parent that is linked to as well.
+                linked(process("c", None, 48_000, 12_000, "p2"), ID, "b"),
+                linked(linked(batch, ID, "b"), OTHER, "7"),
+            ],
+            "processes": {
+                "p1": {"serviceName": "orders"},
+                "p2": {"serviceName": "shipping"},
+                "p3": {"serviceName": "notifications"},
+            },
+        })))
+    }
+
+    const ID: &str = "0af7651916cd43dd8448eb211c80319c";
+    const OTHER: &str = "83a9efd15c1c98a977e0711cc93ee28b";
+
+    #[test]
+    fn a_consumer_hangs_on_its_message_and_has_waited_since() {
+        let tree = queued_example();
+        let rows: Vec<_> = tree
+            .rows
+            .iter()
+            .map(|row| (row.depth, row.service.as_str(), row.queued))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                (0, "orders", None),
+                (1, "orders", None),
+                (2, "shipping", Some(40_000)),
+                // Its parent, which it names, ended at 9 ms.
+                (1, "notifications", Some(71_000)),
+            ]
+        );
+        assert!(tree.rows[2].links.is_empty(), "its place says it");
+        let elsewhere = Link::Elsewhere {
+            trace_id: OTHER.to_owned(),
+            span_id: "7".to_owned(),
+        };
+        let links = [Link::Here("orders publish orders".to_owned()), elsewhere];
+        assert_eq!(tree.rows[3].links, links);
+        assert_eq!((tree.orphans(), tree.complete(LATER)), (0, true));
+    }
+
+    #[test]
+    fn a_consumer_that_is_not_there_yet_is_waited_for_a_while() {
+        let sent = span(
+            "b",
+            "publish orders",
+            None,
+            7_000,
+            1_000,
+            "p1",
+            "producer",
+            false,
+        );
+        let tree = Tree::new(&trace(&json!({"traceID": ID, "spans": [sent],
+            "processes": {"p1": {"serviceName": "orders"}}})));
+        assert!(!tree.complete(8_000));
+        assert!(!tree.complete(8_000 + CONSUMED_WITHIN - 1));
+        assert!(tree.complete(8_000 + CONSUMED_WITHIN));
+    }
 
     /// The gateway calls users and catalog; catalog fails.
     pub(crate) fn example() -> Tree {
@@ -245,7 +410,7 @@ pub(crate) mod tests {
             (tree.duration, tree.errors(), tree.orphans()),
             (10_000, 1, 0)
         );
-        assert!(tree.complete());
+        assert!(tree.complete(LATER));
     }
 
     #[test]
@@ -260,11 +425,11 @@ pub(crate) mod tests {
         let root = span("a", "GET /", None, 1, 9, "p1", "server", false);
         let call = span("b", "GET", Some("a"), 2, 5, "p1", "client", false);
         let orphan = span("d", "GET /", Some("lost"), 3, 4, "p1", "server", false);
-        assert!(of(vec![root.clone()]).complete());
-        assert!(!of(vec![root.clone(), call]).complete());
+        assert!(of(vec![root.clone()]).complete(LATER));
+        assert!(!of(vec![root.clone(), call]).complete(LATER));
         let with_orphan = of(vec![root, orphan]);
         assert_eq!(with_orphan.orphans(), 1);
-        assert!(!with_orphan.complete());
+        assert!(!with_orphan.complete(LATER));
     }
 
     #[test]

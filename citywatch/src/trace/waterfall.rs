@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::tree::{Row, Tree};
+use super::tree::{Link, Row, Tree};
 use crate::terminal::{Paint, duration};
 
 /// Below this the bars would say nothing.
@@ -11,7 +11,7 @@ const DURATION: usize = 8;
 /// Deeper levels are drawn at this depth.
 const DEEPEST: usize = 12;
 
-/// At most `width` columns a line.
+/// At most `width` columns a line; but another trace's id is never cut.
 pub(crate) fn draw(tree: &Tree, width: usize, paint: Paint) -> String {
     let mut out = String::new();
     let summary = format!(
@@ -53,8 +53,28 @@ pub(crate) fn draw(tree: &Tree, width: usize, paint: Paint) -> String {
             (paint.hue(hue, &label), paint.hue(hue, &bar))
         };
         let _ = writeln!(out, "{label}  {time}  {}", bar.trim_end());
+        for link in &row.links {
+            let _ = writeln!(out, "{}", paint.dim(&linked(row, link, width)));
+        }
+    }
+    if tree.rows.iter().any(|row| row.queued.is_some()) {
+        let _ = writeln!(out, "{}", paint.dim("░ queued: sent, and not yet taken"));
     }
     out
+}
+
+/// The line of a link, below its span.
+fn linked(row: &Row, link: &Link, width: usize) -> String {
+    let indent = "  ".repeat(row.depth.min(DEEPEST) + 1);
+    match link {
+        Link::Here(name) => {
+            let line = fitted(&format!("{indent}↳ linked to {name}"), width);
+            line.trim_end().to_owned()
+        }
+        Link::Elsewhere { trace_id, span_id } => {
+            format!("{indent}↳ linked to span {span_id} of trace {trace_id}")
+        }
+    }
 }
 
 fn label(row: &Row) -> String {
@@ -64,10 +84,15 @@ fn label(row: &Row) -> String {
         (None, true) => " ? parent missing".to_owned(),
         (None, false) => String::new(),
     };
-    format!("{indent}{} {}{mark}", row.service, row.operation)
+    let queued = row
+        .queued
+        .map(|queued| format!(" · queued {}", duration(queued)))
+        .unwrap_or_default();
+    format!("{indent}{} {}{queued}{mark}", row.service, row.operation)
 }
 
-/// The part of the trace's time in which the span ran, never less than one mark.
+/// The part of the trace's time in which the span ran, never less than one mark; before it the part
+/// in which it was queued, no less either where there is room.
 fn bar(row: &Row, whole: u64, width: usize) -> String {
     let whole = u128::from(whole.max(1));
     let place = |micros: u64| {
@@ -76,7 +101,17 @@ fn bar(row: &Row, whole: u64, width: usize) -> String {
     };
     let from = place(row.start).min(width.saturating_sub(1));
     let to = place(row.start + row.duration).max(from + 1);
-    format!("{}{}", " ".repeat(from), "█".repeat(to - from))
+    let queued = row.queued.map_or(from, |queued| {
+        let since = place(row.start.saturating_sub(queued));
+        since.min(from.saturating_sub(1))
+    });
+    let (before, queued, ran) = (queued, from - queued, to - from);
+    format!(
+        "{}{}{}",
+        " ".repeat(before),
+        "░".repeat(queued),
+        "█".repeat(ran)
+    )
 }
 
 /// Exactly `width` columns: padded, or cut with a mark.
@@ -119,7 +154,7 @@ fn wide(c: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::tests::example;
+    use super::super::tree::tests::{example, queued_example};
     use super::*;
 
     #[test]
@@ -136,11 +171,30 @@ gateway GET /api/products             10.0 ms  ███████████
     }
 
     #[test]
+    fn the_wait_in_a_queue_is_drawn_and_told_and_links_are_named() {
+        let text = draw(&queued_example(), 90, Paint::plain());
+        let expected = "\
+0af7651916cd43dd8448eb211c80319c  4 spans, 3 services, 100 ms
+orders POST /api/orders                            9.0 ms  ██
+  orders publish orders                            1.0 ms    █
+    shipping process orders · queued 40.0 ms      12.0 ms    ░░░░░░░░░░░░████
+  notifications process orders · queued 71.0 ms   20.0 ms    ░░░░░░░░░░░░░░░░░░░░░░███████
+    ↳ linked to orders publish orders
+    ↳ linked to span 7 of trace 83a9efd15c1c98a977e0711cc93ee28b
+░ queued: sent, and not yet taken
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in [40, 60, 80, 200] {
-            let text = draw(&example(), width, Paint::plain());
-            for line in text.lines().skip(2) {
-                assert!(columns(line) <= width, "{width}: {line}");
+            for tree in [example(), queued_example()] {
+                let text = draw(&tree, width, Paint::plain());
+                let lines = text.lines().skip(2);
+                for line in lines.filter(|line| !line.contains(" of trace ")) {
+                    assert!(columns(line) <= width, "{width}: {line}");
+                }
             }
         }
     }

@@ -14,9 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consumer::Consumers;
 use crate::feed::{self, Feed};
-use crate::metrics::Metrics;
 use crate::points::Points;
-use crate::store::{MIGRATION_TABLE, MIGRATIONS, Store};
 use crate::{Body, Handler, Outbox, retention};
 
 /// Why a service cannot publish or handle events.
@@ -62,18 +60,7 @@ impl Events {
     /// # Errors
     /// They cannot be made, or [`open`](Self::open) was called before in this service.
     pub async fn open<S>(city: &City<S>, sql: &Sql) -> Result<Self, OpenError> {
-        sql.add_part(MIGRATION_TABLE, &MIGRATIONS).await?;
-        let store = Store::new(sql.clone(), city.service);
-        let head = store.head().await?.position;
-        let outbox = Outbox::new(
-            store,
-            city.telemetry
-                .messaging("citywatch")
-                .destination(city.service),
-            Metrics::register(city.telemetry.registry())?,
-            head,
-            city.stopping.clone(),
-        );
+        let outbox = Outbox::open(&city.telemetry, sql, city.service, &city.stopping).await?;
         let place = Place {
             service: city.service,
             instance_id: city.instance_id.clone(),

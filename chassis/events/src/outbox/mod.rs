@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::Timestamp;
-use stores::sql::{StoreError, Transaction};
+use stores::sql::{Sql, StoreError, Transaction};
+use telemetry::Telemetry;
 use telemetry::context::traceparent;
 use telemetry::messaging::Destination;
 use tokio::sync::{Notify, watch};
@@ -16,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics::Metrics;
-use crate::store::{NewEvent, Store};
-use crate::{Batch, Body, Event, Position};
+use crate::store::{MIGRATION_TABLE, MIGRATIONS, NewEvent, Store};
+use crate::{Batch, Body, Event, OpenError, Position};
 
 /// Largest body of an event, in bytes of JSON: an event tells what happened, not all about it.
 const MAX_BODY: usize = 64 * 1024;
@@ -41,23 +42,31 @@ struct Inner {
 }
 
 impl Outbox {
-    pub(crate) fn new(
-        store: Store,
-        destination: Destination,
-        metrics: Metrics,
-        head: i64,
-        stopping: CancellationToken,
-    ) -> Self {
-        Self {
+    /// The outbox in a service's store, whose tables are made or brought up to date. Services have
+    /// theirs from [`Events::outbox`](crate::Events::outbox); one that is opened by itself, as for
+    /// a test of a store alone, is written to but never gives positions.
+    ///
+    /// # Errors
+    /// The tables cannot be made, or it was opened before in this process of the service.
+    pub async fn open(
+        telemetry: &Telemetry,
+        sql: &Sql,
+        service: &'static str,
+        stopping: &CancellationToken,
+    ) -> Result<Self, OpenError> {
+        sql.add_part(MIGRATION_TABLE, &MIGRATIONS).await?;
+        let store = Store::new(sql.clone(), service);
+        let head = store.head().await?.position;
+        Ok(Self {
             inner: Arc::new(Inner {
                 store,
-                destination,
-                metrics,
+                destination: telemetry.messaging("citywatch").destination(service),
+                metrics: Metrics::register(telemetry.registry())?,
                 committed: Arc::new(Notify::new()),
                 head: watch::Sender::new(head),
-                stopping,
+                stopping: stopping.clone(),
             }),
-        }
+        })
     }
 
     /// Writes an event down, in the transaction of the change that it tells of: it is there if and

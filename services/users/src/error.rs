@@ -2,6 +2,7 @@
 
 use app::{Problem, with_causes};
 use axum::http::{HeaderValue, StatusCode, header};
+use events::PublishError;
 use stores::sql::StoreError;
 use thiserror::Error;
 
@@ -29,6 +30,10 @@ pub(crate) enum Error {
     Busy,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Injected(#[from] faults::Injected),
+    #[error("nobody could be told")]
+    Publish(#[from] PublishError),
     #[error("a password could not be hashed")]
     Hash(#[from] argon2::password_hash::Error),
     #[error("a signing key is unusable")]
@@ -49,6 +54,11 @@ impl From<sqlx::Error> for Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        let error = match error {
+            Error::Injected(injected) => return injected.into(),
+            Error::Publish(PublishError::Store(cause)) => Error::Store(cause),
+            error => error,
+        };
         let problem =
             |status, code, title| Self::new(status, code, title).detail(error.to_string());
         match &error {
@@ -96,6 +106,8 @@ impl From<Error> for Problem {
                 busy()
             }
             Error::Store(_)
+            | Error::Publish(_)
+            | Error::Injected(_)
             | Error::Hash(_)
             | Error::Key(_)
             | Error::NoRandomness

@@ -7,6 +7,7 @@
 
 mod domain;
 mod error;
+mod events;
 mod first_admin;
 mod housekeeping;
 mod http;
@@ -21,10 +22,12 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
+use ::events::Events;
 use app::{City, Parts, Service, StartError, with_causes};
 use stores::sql::{self, Durability};
 use utoipa::OpenApi as _;
 
+use events::UserRegistered;
 use keys::Keys;
 use metrics::Metrics;
 use passwords::Passwords;
@@ -54,7 +57,12 @@ impl Service for Users {
         )
         .await
         .map_err(|error| cannot("the store cannot be opened", &error))?;
-        let store = Store::new(sql);
+        let events = Events::open(&city, &sql)
+            .await
+            .map_err(|error| cannot("the events cannot be opened", &error))?
+            .publishes::<UserRegistered<'_>>()
+            .feed_for(&["notifications"]);
+        let store = Store::new(sql, events.outbox(), &city.faults);
         let passwords = Arc::new(Passwords::new(
             settings.hash_concurrency,
             metrics.passwords(),
@@ -76,7 +84,8 @@ impl Service for Users {
             settings: city.settings.clone(),
             metrics,
         };
-        let mut parts = Parts::router(http::router(state))
+        let mut parts = events
+            .into_parts(http::router(state))
             .ready("store", {
                 let store = store.clone();
                 move || {

@@ -8,6 +8,8 @@ pub(crate) use keys::{KeyChanges, KeyRow};
 pub(crate) use members::NewMember;
 pub(crate) use sessions::Refreshed;
 
+use events::Outbox;
+use faults::{Around, Faults};
 use stores::sql::{Sql, Transaction};
 
 use crate::domain::Timestamp;
@@ -17,11 +19,18 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     sql: Sql,
+    outbox: Outbox,
+    /// A member is written down, and that others are to be told.
+    sign_up: Around,
 }
 
 impl Store {
-    pub(crate) fn new(sql: Sql) -> Self {
-        Self { sql }
+    pub(crate) fn new(sql: Sql, outbox: Outbox, faults: &Faults) -> Self {
+        Self {
+            sql,
+            outbox,
+            sign_up: faults.around("sign_up", "commit", "a new member is written"),
+        }
     }
 
     /// Whether it answers.
@@ -42,9 +51,12 @@ impl Store {
 
 #[cfg(test)]
 pub(crate) mod testing {
+    use events::Outbox;
+    use faults::Faults;
     use stores::sql::{self, Durability};
     use telemetry::{Exporter, Service, Telemetry};
     use tempfile::TempDir;
+    use tokio_util::sync::CancellationToken;
 
     use super::Store;
 
@@ -70,6 +82,8 @@ pub(crate) mod testing {
             &migrations,
             Durability::Normal,
         );
-        Store::new(sql.await.unwrap())
+        let sql = sql.await.unwrap();
+        let outbox = Outbox::open(&telemetry, &sql, "users", &CancellationToken::new()).await;
+        Store::new(sql, outbox.unwrap(), &Faults::default())
     }
 }

@@ -6,6 +6,7 @@ use stores::sql::{ResultExt as _, padded, places};
 use super::Store;
 use crate::domain::{Email, Member, MemberId, Name, Role, Timestamp};
 use crate::error::Error;
+use crate::events::UserRegistered;
 
 /// A member to be, with the hash of their password.
 pub(crate) struct NewMember {
@@ -14,7 +15,7 @@ pub(crate) struct NewMember {
 }
 
 impl Store {
-    /// Adds a member.
+    /// Adds a member, and tells the others.
     ///
     /// # Errors
     /// [`Error::EmailTaken`].
@@ -23,6 +24,7 @@ impl Store {
             member,
             password_hash,
         } = new;
+        let mut tx = self.sql.begin_write().await?;
         let insert = sqlx::query(
             "INSERT INTO members (id, email, name, password_hash, role, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -33,12 +35,18 @@ impl Store {
         .bind(password_hash)
         .bind(member.role.as_str())
         .bind(member.created_at.micros())
-        .execute(self.sql.pool());
+        .execute(&mut *tx);
         self.sql
             .run("INSERT", "members", insert)
             .await
             .on_constraint("members_email_key", || Error::EmailTaken)?;
-        Ok(())
+        let id = member.id.to_string();
+        self.outbox
+            .publish(&mut tx, &id, &UserRegistered::from(member))
+            .await?;
+        self.sign_up
+            .pass(async { tx.commit().await.map_err(Error::from) })
+            .await
     }
 
     pub(crate) async fn member(&self, id: MemberId) -> Result<Option<Member>, Error> {

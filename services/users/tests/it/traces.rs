@@ -23,7 +23,11 @@ async fn each_call_is_one_tree_below_its_callers_span() {
         201,
         "users POST /api/users
            users argon2id
-           users INSERT members",
+           users BEGIN
+           users INSERT members
+           users publish users
+           users INSERT outbox
+           users COMMIT",
     );
 
     let wrong = json!({ "email": email, "password": "not her password" });

@@ -1,6 +1,7 @@
 //! Why a request was not granted: the service's public errors.
 
 use app::{Problem, with_causes};
+use events::PublishError;
 use http::{HeaderValue, StatusCode, header};
 use stores::sql::StoreError;
 
@@ -24,6 +25,8 @@ pub(crate) enum Failure {
     Column(&'static str),
     #[error(transparent)]
     Injected(#[from] faults::Injected),
+    #[error("nobody could be told")]
+    Publish(#[source] PublishError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -31,6 +34,15 @@ pub(crate) enum Failure {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Store(error) => Self::Store(error),
+            error => Self::Publish(error),
+        }
     }
 }
 
@@ -85,9 +97,10 @@ impl From<Failure> for Problem {
                     "The store is busy",
                 ))
             }
-            failure @ (Failure::Column(_) | Failure::Injected(_) | Failure::Store(_)) => {
-                Self::internal(with_causes(&failure))
-            }
+            failure @ (Failure::Column(_)
+            | Failure::Injected(_)
+            | Failure::Publish(_)
+            | Failure::Store(_)) => Self::internal(with_causes(&failure)),
         }
     }
 }

@@ -30,6 +30,7 @@ mod charge;
 mod claim;
 mod desk;
 mod error;
+mod events;
 mod http;
 mod metrics;
 mod points;
@@ -42,12 +43,14 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
+use ::events::Events;
 use app::{City, Parts, Service, StartError, with_causes};
 use stores::sql::{self, Durability};
 use utoipa::OpenApi as _;
 
 use bank::Bank;
 use desk::Desk;
+use events::{PaymentCaptured, PaymentRefunded};
 use metrics::Metrics;
 use points::Points;
 use store::Store;
@@ -76,7 +79,13 @@ impl Service for Payments {
         )
         .await
         .map_err(|error| StartError::new(with_causes(&error)))?;
-        let store = Store::new(sql);
+        let events = Events::open(&city, &sql)
+            .await
+            .map_err(|error| StartError::new(with_causes(&error)))?
+            .publishes::<PaymentCaptured<'_>>()
+            .publishes::<PaymentRefunded<'_>>()
+            .feed_for(&["notifications"]);
+        let store = Store::new(sql, events.outbox());
         let acquirer = city
             .calls
             .outside(&calls::edges::PAYMENTS_ACQUIRER, &settings.acquirer_url);
@@ -94,7 +103,8 @@ impl Service for Payments {
             let store = store.clone();
             async move { store.ping().await.map_err(|error| with_causes(&error)) }
         };
-        Ok(Parts::router(http::router(Arc::clone(&desk)))
+        Ok(events
+            .into_parts(http::router(Arc::clone(&desk)))
             .ready("store", ready)
             .task(
                 "resolve",

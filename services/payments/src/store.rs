@@ -1,5 +1,6 @@
 //! The rows: the truth about what was asked of the bank.
 
+use ::events::Outbox;
 use app::Timestamp;
 use app::money::{Currency, Money};
 use sqlx::Row as _;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::charge::{Charge, State, Terms};
 use crate::error::Failure;
+use crate::events;
 use crate::points::Around;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -17,6 +19,7 @@ pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     sql: Sql,
+    outbox: Outbox,
 }
 
 /// That the bank was asked about a charge.
@@ -29,8 +32,8 @@ pub(crate) struct Checked {
 }
 
 impl Store {
-    pub(crate) fn new(sql: Sql) -> Self {
-        Self { sql }
+    pub(crate) fn new(sql: Sql, outbox: Outbox) -> Self {
+        Self { sql, outbox }
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
@@ -46,7 +49,7 @@ impl Store {
     }
 
     /// Lets `change` look at a row and alter it; no other writer comes in between. What it leaves
-    /// as it was is not written.
+    /// as it was is not written; of money that was moved the others are told.
     pub(crate) async fn change<T>(
         &self,
         key: Uuid,
@@ -64,6 +67,8 @@ impl Store {
         match &after {
             Some(charge) if before != after => {
                 self.write(&mut tx, charge, before.is_none()).await?;
+                let before = before.as_ref().map(|charge| charge.state);
+                events::publish(&self.outbox, &mut tx, before, charge).await?;
             }
             _ => {
                 tx.rollback().await?;

@@ -32,6 +32,8 @@ async fn each_call_is_one_tree_below_its_callers_span() {
                payments BEGIN
                payments SELECT charges
                payments UPDATE charges
+               payments publish payments
+               payments INSERT outbox
                payments COMMIT",
         ),
         (
@@ -61,6 +63,8 @@ async fn each_call_is_one_tree_below_its_callers_span() {
                payments BEGIN
                payments SELECT charges
                payments UPDATE charges
+               payments publish payments
+               payments INSERT outbox
                payments COMMIT",
         ),
         (

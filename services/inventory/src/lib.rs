@@ -5,6 +5,7 @@
 //! orders and products by their ids alone: neither prices nor names, nor whether they exist.
 
 mod domain;
+mod events;
 mod gauges;
 mod http;
 mod metrics;
@@ -15,10 +16,12 @@ mod sweeper;
 
 pub use settings::Settings;
 
+use ::events::Events;
 use app::{City, Parts, Service, StartError, with_causes};
 use stores::sql::{self, Durability};
 use utoipa::OpenApi as _;
 
+use events::StockChanged;
 use metrics::Metrics;
 use points::Points;
 use store::Store;
@@ -49,7 +52,13 @@ impl Service for Inventory {
         .map_err(|error| StartError::new(with_causes(&error)))?;
         let metrics = Metrics::register(city.telemetry.registry()).map_err(StartError::new)?;
         let points = Points::new(&city.faults);
-        let store = Store::new(sql, settings.initial_stock, points, metrics.clone());
+        let events = Events::open(&city, &sql)
+            .await
+            .map_err(|error| StartError::new(with_causes(&error)))?
+            .publishes::<StockChanged>()
+            .feed_for(&["catalog"]);
+        let (outbox, initial) = (events.outbox(), settings.initial_stock);
+        let store = Store::new(sql, outbox, initial, points, metrics.clone());
 
         let router = http::router(http::Desk {
             store: store.clone(),
@@ -63,7 +72,8 @@ impl Service for Inventory {
             let store = store.clone();
             async move { store.ping().await.map_err(|error| with_causes(&error)) }
         };
-        Ok(Parts::router(router)
+        Ok(events
+            .into_parts(router)
             .ready("store", ready)
             .task("sweep", async move {
                 sweeping.run_until_cancelled(sweep).await;

@@ -11,12 +11,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use ::events::{Outbox, PublishError};
 use faults::Injected;
 use stores::sql::{Sql, StoreError, Transaction};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::State;
+use crate::events::StockChanged;
 use crate::metrics::Metrics;
 use crate::points::{Commit, Points};
 
@@ -47,6 +49,8 @@ pub(crate) enum Failure {
     Books,
     #[error(transparent)]
     Injected(#[from] Injected),
+    #[error("nobody could be told")]
+    Publish(#[source] PublishError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -57,10 +61,20 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Store(error) => Self::Store(error),
+            error => Self::Publish(error),
+        }
+    }
+}
+
 /// Stock and reservations.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     sql: Sql,
+    outbox: Outbox,
     initial_stock: i64,
     points: Points,
     metrics: Metrics,
@@ -68,9 +82,16 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(sql: Sql, initial_stock: u32, points: Points, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        sql: Sql,
+        outbox: Outbox,
+        initial_stock: u32,
+        points: Points,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             sql,
+            outbox,
             initial_stock: initial_stock.into(),
             points,
             metrics,
@@ -85,6 +106,21 @@ impl Store {
     /// Waits until this instance has changed a reservation since the last wait.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Tells that so many of the product's units can be promised from now on.
+    async fn tell(
+        &self,
+        tx: &mut Transaction,
+        product_id: Uuid,
+        on_hand: i64,
+    ) -> Result<(), Failure> {
+        let changed = StockChanged {
+            product_id,
+            on_hand,
+        };
+        let subject = product_id.to_string();
+        Ok(self.outbox.publish(tx, &subject, &changed).await?)
     }
 
     /// Makes the changes durable; `entered` says which state how many reservations came into.

@@ -41,6 +41,7 @@ impl From<Failure> for Problem {
             failure @ (Failure::Column(_)
             | Failure::Items(_)
             | Failure::Books
+            | Failure::Publish(_)
             | Failure::Store(_)) => Self::internal(with_causes(&failure)),
         }
     }

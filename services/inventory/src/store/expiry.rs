@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use app::Timestamp;
 use sqlx::Row as _;
 
-use super::stock::Move;
 use super::{Failure, Store, reservations};
 use crate::domain::State;
 
@@ -79,12 +78,7 @@ impl Store {
             *units.entry(item.product_id).or_default() += i64::from(item.quantity);
         }
         for (product_id, units) in units {
-            if !self
-                .shift(&mut tx, product_id, Move::GiveBack, units)
-                .await?
-            {
-                return Err(Failure::Books);
-            }
+            self.give_back(&mut tx, product_id, units).await?;
         }
         for overdue in &overdue {
             self.mark(&mut tx, overdue.order_id, State::Expired).await?;

@@ -51,15 +51,19 @@ impl Store {
             return Ok(Reserved::Again(known));
         }
 
-        let mut short = Vec::new();
+        let (mut short, mut left) = (Vec::new(), Vec::new());
         for item in items.iter() {
-            if !self.hold(&mut tx, item).await? {
-                short.push(item.product_id);
+            match self.hold(&mut tx, item).await? {
+                Some(on_hand) => left.push((item.product_id, on_hand)),
+                None => short.push(item.product_id),
             }
         }
         if !short.is_empty() {
             tx.rollback().await?;
             return Err(Failure::OutOfStock(short));
+        }
+        for (product_id, on_hand) in left {
+            self.tell(&mut tx, product_id, on_hand).await?;
         }
         let held = Reservation {
             order_id,
@@ -178,14 +182,13 @@ impl Store {
     ) -> Result<(), Failure> {
         // Units that expired are on the shelf already.
         if reservation.state == State::Held {
-            let which = match to {
-                State::Confirmed => Move::Sell,
-                _ => Move::GiveBack,
-            };
             for item in reservation.items.iter() {
-                let units = item.quantity.into();
-                if !self.shift(&mut tx, item.product_id, which, units).await? {
-                    return Err(Failure::Books);
+                let (product_id, units) = (item.product_id, item.quantity.into());
+                if to == State::Confirmed {
+                    let sold = self.shift(&mut tx, product_id, Move::Sell, units).await?;
+                    sold.ok_or(Failure::Books)?;
+                } else {
+                    self.give_back(&mut tx, product_id, units).await?;
                 }
             }
         }

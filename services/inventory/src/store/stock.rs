@@ -34,12 +34,20 @@ impl Move {
 impl Store {
     /// A product's units; those of one without a row are what its first touch would find.
     pub(crate) async fn stock(&self, product_id: Uuid) -> Result<Stock, Failure> {
+        self.stock_within(self.sql.pool(), product_id).await
+    }
+
+    async fn stock_within(
+        &self,
+        executor: impl sqlx::Executor<'_, Database = sqlx::Any>,
+        product_id: Uuid,
+    ) -> Result<Stock, Failure> {
         let one = sqlx::query(
             "SELECT product_id, initial, adjusted, on_hand, held, sold FROM stock \
              WHERE product_id = $1",
         )
         .bind(product_id.to_string())
-        .fetch_optional(self.sql.pool());
+        .fetch_optional(executor);
         match self.sql.run("SELECT", "stock", one).await? {
             Some(row) => read(&row),
             None => Ok(Stock::untouched(product_id, self.initial_stock)),
@@ -74,49 +82,73 @@ impl Store {
         self.touch(&mut tx, product_id).await?;
         let update = sqlx::query(
             "UPDATE stock SET adjusted = adjusted + $1 - on_hand, on_hand = $1 \
-             WHERE product_id = $2 \
+             WHERE product_id = $2 AND on_hand <> $1 \
              RETURNING product_id, initial, adjusted, on_hand, held, sold",
         )
         .bind(on_hand.units())
         .bind(product_id.to_string())
-        .fetch_one(&mut *tx);
-        let row = self.sql.run("UPDATE", "stock", update).await?;
-        let stock = read(&row)?;
+        .fetch_optional(&mut *tx);
+        let stock = match self.sql.run("UPDATE", "stock", update).await? {
+            Some(row) => {
+                self.tell(&mut tx, product_id, on_hand.units()).await?;
+                read(&row)?
+            }
+            // There were as many before.
+            None => self.stock_within(&mut *tx, product_id).await?,
+        };
         self.commit(tx, &self.points.adjust, None).await?;
         Ok(stock)
     }
 
-    /// Holds the item's units; false if there are too few.
-    pub(super) async fn hold(&self, tx: &mut Transaction, item: &Item) -> Result<bool, Failure> {
+    /// Holds the item's units, and says how many are on hand then; none if there are too few.
+    pub(super) async fn hold(
+        &self,
+        tx: &mut Transaction,
+        item: &Item,
+    ) -> Result<Option<i64>, Failure> {
         let units = i64::from(item.quantity);
-        if self.shift(tx, item.product_id, Move::Hold, units).await? {
-            return Ok(true);
-        }
+        let held = self.shift(tx, item.product_id, Move::Hold, units).await?;
         // Too few, or the first touch.
-        Ok(self.touch(tx, item.product_id).await?
-            && self.shift(tx, item.product_id, Move::Hold, units).await?)
+        if held.is_none() && self.touch(tx, item.product_id).await? {
+            return self.shift(tx, item.product_id, Move::Hold, units).await;
+        }
+        Ok(held)
     }
 
-    /// Moves units of a product; false, and nothing is moved, if it has too few or no row.
+    /// Moves units of a product, and says how many are on hand then; none, and nothing is moved, if
+    /// it has too few or no row.
     pub(super) async fn shift(
         &self,
         tx: &mut AnyConnection,
         product_id: Uuid,
         which: Move,
         units: i64,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<i64>, Failure> {
         let [on_hand, held, sold] = which.of(units);
         let update = sqlx::query(
             "UPDATE stock SET on_hand = on_hand + $1, held = held + $2, sold = sold + $3 \
-             WHERE product_id = $4 AND on_hand + $1 >= 0 AND held + $2 >= 0",
+             WHERE product_id = $4 AND on_hand + $1 >= 0 AND held + $2 >= 0 \
+             RETURNING on_hand",
         )
         .bind(on_hand)
         .bind(held)
         .bind(sold)
         .bind(product_id.to_string())
-        .execute(tx);
+        .fetch_optional(tx);
         let updated = self.sql.run("UPDATE", "stock", update).await?;
-        Ok(updated.rows_affected() == 1)
+        Ok(updated.map(|row| row.try_get("on_hand")).transpose()?)
+    }
+
+    /// Gives back units of a product, and tells how many are on hand then.
+    pub(super) async fn give_back(
+        &self,
+        tx: &mut Transaction,
+        product_id: Uuid,
+        units: i64,
+    ) -> Result<(), Failure> {
+        let on_hand = self.shift(tx, product_id, Move::GiveBack, units).await?;
+        let on_hand = on_hand.ok_or(Failure::Books)?;
+        self.tell(tx, product_id, on_hand).await
     }
 
     /// Gives the product its row; false if it has one.

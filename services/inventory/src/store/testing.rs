@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use events::Outbox;
 use faults::Faults;
 use prometheus::Registry;
 use stores::sql::{self, Durability};
 use telemetry::{Exporter, Service, Telemetry};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Store;
@@ -30,7 +32,11 @@ pub(crate) async fn open(folder: &Path, faults: &Faults) -> (Store, Registry) {
     );
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
-    let store = Store::new(sql.await.unwrap(), INITIAL, Points::new(faults), metrics);
+    let sql = sql.await.unwrap();
+    let stopping = CancellationToken::new();
+    let outbox = Outbox::open(&telemetry, &sql, "inventory", &stopping);
+    let outbox = outbox.await.unwrap();
+    let store = Store::new(sql, outbox, INITIAL, Points::new(faults), metrics);
     (store, registry)
 }
 

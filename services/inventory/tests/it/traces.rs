@@ -20,6 +20,8 @@ async fn each_call_is_one_tree_below_its_callers_span() {
                inventory UPDATE stock
                inventory INSERT stock
                inventory UPDATE stock
+               inventory publish inventory
+               inventory INSERT outbox
                inventory INSERT reservations
                inventory COMMIT",
         ),
@@ -75,6 +77,8 @@ async fn each_call_is_one_tree_below_its_callers_span() {
                inventory BEGIN
                inventory INSERT stock
                inventory UPDATE stock
+               inventory publish inventory
+               inventory INSERT outbox
                inventory COMMIT",
         ),
         (

@@ -1,0 +1,7 @@
+//! Runs the notifications service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main::<notifications::Notifications>()
+}

@@ -10,6 +10,7 @@ pub mod engines;
 mod feed;
 pub mod openapi;
 mod process;
+mod published;
 mod running;
 mod town;
 mod traced;

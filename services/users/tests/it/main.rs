@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+mod events;
 mod keys;
 mod names;
 mod observed;

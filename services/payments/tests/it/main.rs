@@ -2,6 +2,7 @@
 
 mod charging;
 mod crashes;
+mod events;
 mod failing;
 mod interface;
 mod model;

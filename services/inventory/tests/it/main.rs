@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod buyers;
 mod crashes;
+mod events;
 mod interface;
 mod ledger;
 mod life;

@@ -62,10 +62,15 @@ const SHORT: [(&str, &str); 25] = [
 ];
 
 /// Points that nobody can pass here, by what their names begin with, and why.
-const NEVER: [(&str, &str, &str); 8] = [
+const NEVER: [(&str, &str, &str); 9] = [
     ("board-1", "feed.before_send", "nobody reads its feed"),
     ("board-1", "retention.", TOO_LITTLE),
     ("users-1", "retention.", TOO_LITTLE),
+    (
+        "catalog-1",
+        "fill.",
+        "it has its first products before it listens",
+    ),
     ("notifications-1", "feed.", "it publishes nothing"),
     ("notifications-1", "retention.", "it publishes nothing"),
     ("recommendations-1", "feed.", "it publishes nothing"),
@@ -181,7 +186,8 @@ async fn moods(city: &City) {
 
 /// Who may pass a point: one of a group of consumers follows a feed, and which one changes.
 fn whoever_passes<'a>(process: &'a str, point: &str) -> Vec<&'a str> {
-    if process == "orders-1" && point.starts_with("shipping.") {
+    let of_the_feed = point.starts_with("shipping.") || point == "call.shipping";
+    if process == "orders-1" && of_the_feed {
         vec![process, "orders-2"]
     } else {
         vec![process]

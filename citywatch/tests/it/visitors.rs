@@ -90,6 +90,7 @@ impl Visitors {
             for list in ["/api/posts", "/api/notifications"] {
                 ask(city, Method::GET, list, token, None).await;
             }
+            self.edit_the_catalog(city).await;
             let newcomer = json!({
                 "email": format!("newcomer-{round}@example.com"),
                 "password": "correct horse battery",
@@ -97,6 +98,35 @@ impl Visitors {
             });
             ask(city, Method::POST, "/api/users", token, Some(newcomer)).await;
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// A product comes, is changed, and goes.
+    async fn edit_the_catalog(&self, city: &City) {
+        let text = json!({"ko": "잠깐", "en": "For a moment"});
+        let draft = json!({
+            "name": text, "description": text, "category": "kitchen",
+            "price": {"amount": 1_000, "currency": "KRW"},
+        });
+        let products = "/api/admin/products";
+        let new = ask(
+            city,
+            Method::POST,
+            products,
+            &self.admin,
+            Some(draft.clone()),
+        )
+        .await;
+        let Some(id) = new["id"].as_str() else {
+            return;
+        };
+        let url = format!("{}{products}/{id}", city.address("gateway"));
+        for (method, body) in [(Method::PUT, Some(draft)), (Method::DELETE, None)] {
+            let mut request = city.http.request(method, &url).header("if-match", "*");
+            if let Some(body) = body {
+                request = request.json(&body);
+            }
+            let _ = request.bearer_auth(&self.admin).send().await;
         }
     }
 

@@ -88,12 +88,26 @@ impl Follower {
                 failures + 1
             };
             let reason = with_causes(&why);
+            if !matches!(why, Interrupted::Fenced) {
+                self.tell().await;
+            }
             match why {
                 Interrupted::Fenced => tracing::debug!(feed, "the feed is followed elsewhere"),
                 _ if failures == 1 => tracing::warn!(feed, reason, "the feed is taken up anew"),
                 _ => tracing::debug!(feed, reason, "the feed is taken up anew"),
             }
             sleep(pause(failures, FIRST_PAUSE, LONGEST_PAUSE)).await;
+        }
+    }
+
+    /// Keeps what is known of the feed's end, although nothing is taken of it: turns that fail at
+    /// once have no time for a beat. What hinders them may hinder this as well.
+    async fn tell(&self) {
+        let known = self.status.known();
+        let told = self.cursors.tell(known.head, known.behind_since).await;
+        if let Err(error) = told {
+            let (feed, error) = (self.cursors.feed, with_causes(&error));
+            tracing::debug!(feed, error, "how far the feed is cannot be written");
         }
     }
 

@@ -90,6 +90,10 @@ pub(crate) const SERVICES: &[Entry] = &[
     },
     entry::<payments::Payments>("charges and refunds"),
     entry::<orders::Orders>("orders, from the first step to the last"),
+    entry::<shipping::Shipping>("parcels, from a confirmed order to the door"),
+    entry::<board::Board>("what members write to each other"),
+    entry::<notifications::Notifications>("what members are told"),
+    entry::<recommendations::Recommendations>("what others bought and looked at too"),
     Entry {
         stage: Stage::Edge,
         replicable: false,

@@ -304,10 +304,9 @@ impl City {
         let ids: Vec<&Value> = spans.iter().map(|span| &span["spanID"]).collect();
         let (mut roots, mut orphans, mut services) = (0, 0, BTreeMap::new());
         for span in spans {
-            let parents = span["references"].as_array()?;
-            let mut parents = parents
-                .iter()
-                .filter(|parent| parent["refType"] == "CHILD_OF");
+            let references = span["references"].as_array()?.iter();
+            // A parent that is linked to as well is a link of the same trace: so Jaeger has it.
+            let mut parents = references.filter(|parent| parent["traceID"] == span["traceID"]);
             match parents.next() {
                 None => roots += 1,
                 Some(parent) if ids.contains(&&parent["spanID"]) => {}

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(10);
 const LAST: u64 = 10;
 const BUYERS: usize = 200;
 /// Proportional set size of the whole city.
-const MEMORY: u64 = 150_000_000;
+const MEMORY: u64 = 200_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_one_trace_and_one_order_however_often_it_is_sent() {
@@ -48,6 +48,7 @@ async fn an_order_is_one_trace_up_to_the_bank(city: &City, token: &str, product:
         price.as_i64().map(|price| 2 * price)
     );
 
+    // What comes after the answer has a test of its own.
     let services = [
         "cart",
         "catalog",
@@ -58,7 +59,10 @@ async fn an_order_is_one_trace_up_to_the_bank(city: &City, token: &str, product:
     ];
     let whole = within(SOON, async || {
         let trace = city.trace(&id).await;
-        trace.is_some_and(|trace| trace.services.keys().eq(&services) && trace.orphans == 0)
+        trace.is_some_and(|trace| {
+            let has = |service: &&str| trace.services.contains_key(*service);
+            services.iter().all(has) && trace.orphans == 0
+        })
     });
     let whole = whole.await;
     let trace = city.trace(&id).await;

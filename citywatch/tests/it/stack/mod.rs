@@ -102,7 +102,8 @@ pub(crate) async fn spans(city: &City, tool: &str, id: &str) -> BTreeSet<Span> {
     spans
         .map(|span| {
             let parents = span["references"].as_array().into_iter().flatten();
-            let mut parents = parents.filter(|parent| parent["refType"] == "CHILD_OF");
+            // A parent that is linked to as well is a link of the same trace.
+            let mut parents = parents.filter(|parent| parent["traceID"] == span["traceID"]);
             let process = &trace["processes"][text(&span["processID"])];
             Span {
                 service: text(&process["serviceName"]),

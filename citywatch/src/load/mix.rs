@@ -10,6 +10,10 @@ pub(crate) enum Kind {
     Browse,
     Search,
     Product,
+    /// Looks at a product as a member, who is remembered for it.
+    View,
+    /// What others bought or looked at too.
+    Related,
     Me,
     /// Puts something into the cart.
     Fill,
@@ -19,6 +23,14 @@ pub(crate) enum Kind {
     Repeat,
     /// Looks at an order, or at all of one's orders.
     Look,
+    /// Where one's parcel is.
+    Shipment,
+    /// What one was told.
+    Messages,
+    /// Reads the board.
+    Posts,
+    /// Writes on it.
+    Post,
     LogIn,
     SignUp,
     Refresh,
@@ -37,15 +49,21 @@ pub(crate) enum Mix {
 /// Parts of a thousand: of a shop's visitors, and of buyers. Log-ins and sign-ups are few, as they
 /// are in a shop: each costs the users service a hashed password. Somebody who cannot order yet
 /// fills the cart instead.
-const MIX: [(Kind, [u32; 2]); 11] = [
-    (Kind::Browse, [260, 20]),
-    (Kind::Search, [260, 0]),
-    (Kind::Product, [210, 0]),
-    (Kind::Me, [40, 0]),
-    (Kind::Fill, [70, 330]),
-    (Kind::Order, [55, 500]),
+const MIX: [(Kind, [u32; 2]); 17] = [
+    (Kind::Browse, [230, 20]),
+    (Kind::Search, [230, 0]),
+    (Kind::Product, [160, 0]),
+    (Kind::View, [50, 20]),
+    (Kind::Related, [25, 0]),
+    (Kind::Me, [30, 0]),
+    (Kind::Fill, [70, 320]),
+    (Kind::Order, [55, 480]),
     (Kind::Repeat, [5, 30]),
-    (Kind::Look, [30, 60]),
+    (Kind::Look, [30, 50]),
+    (Kind::Shipment, [15, 10]),
+    (Kind::Messages, [15, 10]),
+    (Kind::Posts, [10, 0]),
+    (Kind::Post, [5, 0]),
     (Kind::LogIn, [30, 30]),
     (Kind::SignUp, [20, 30]),
     (Kind::Refresh, [20, 0]),
@@ -83,11 +101,17 @@ impl Kind {
             Self::Browse => "browse",
             Self::Search => "search",
             Self::Product => "product",
+            Self::View => "view",
+            Self::Related => "related",
             Self::Me => "me",
             Self::Fill => "fill",
             Self::Order => "order",
             Self::Repeat => "repeat",
             Self::Look => "look",
+            Self::Shipment => "shipment",
+            Self::Messages => "messages",
+            Self::Posts => "posts",
+            Self::Post => "post",
             Self::LogIn => "log_in",
             Self::SignUp => "sign_up",
             Self::Refresh => "refresh",
@@ -123,6 +147,17 @@ pub(crate) const QUERIES: [&str; 24] = [
     "무지개 자전거",
 ];
 
+/// What members write on the board about.
+pub(crate) const TITLES: [&str; 4] = [
+    "Which beans for a moka pot?",
+    "이 우산 튼튼한가요?",
+    "Arrived in two days",
+    "텀블러 추천해 주세요",
+];
+
+/// What they write.
+pub(crate) const POST: &str = "Has anybody tried it? 써 보신 분 있나요?";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +172,10 @@ mod tests {
             searches += u32::from(Kind::draw(Mix::Shop, &mut random) == Kind::Search);
             assert_ne!(Kind::draw(Mix::Buy, &mut random), Kind::Search);
         }
-        assert!((25_000..27_000).contains(&searches), "{searches}");
+        let of_a_thousand = MIX.iter().fold([0, 0], |[shop, buy], (_, parts)| {
+            [shop + parts[0], buy + parts[1]]
+        });
+        assert_eq!(of_a_thousand, [1000, 1000]);
+        assert!((22_000..24_000).contains(&searches), "{searches}");
     }
 }

@@ -9,6 +9,8 @@ use crate::journal::Item;
 const MEMBERS: usize = 200;
 /// Products remembered for a closer look.
 const PRODUCTS: usize = 500;
+/// Posts remembered to be read.
+const POSTS: usize = 50;
 /// A token this close to its end is no longer shown.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -32,6 +34,15 @@ impl Shopper {
             cart: Cart::Unseen,
             order: None,
         }
+    }
+
+    /// The order whose parcel may be on its way.
+    pub(crate) fn parcel(&self) -> Option<&str> {
+        let order = self.order.as_ref()?;
+        order
+            .id
+            .as_deref()
+            .filter(|_| order.stands == Stands::Ended)
     }
 
     /// Has an order whose end is not known.
@@ -96,6 +107,7 @@ impl Session {
 pub(crate) struct Shop {
     shoppers: VecDeque<Shopper>,
     products: VecDeque<String>,
+    posts: VecDeque<String>,
     cursor: Option<String>,
     signed_up: u64,
     /// Sign-ups and log-ins under way.
@@ -143,18 +155,19 @@ impl Shop {
     }
 
     pub(crate) fn seen(&mut self, products: impl IntoIterator<Item = String>) {
-        for product in products {
-            if self.products.len() >= PRODUCTS {
-                self.products.pop_front();
-            }
-            self.products.push_back(product);
-        }
+        remember(&mut self.products, products, PRODUCTS);
     }
 
     pub(crate) fn product(&self, choice: u64) -> Option<&str> {
-        self.products
-            .get(pick(choice, self.products.len())?)
-            .map(String::as_str)
+        one_of(&self.products, choice)
+    }
+
+    pub(crate) fn seen_posts(&mut self, posts: impl IntoIterator<Item = String>) {
+        remember(&mut self.posts, posts, POSTS);
+    }
+
+    pub(crate) fn post(&self, choice: u64) -> Option<&str> {
+        one_of(&self.posts, choice)
     }
 
     pub(crate) fn turn_page_to(&mut self, cursor: Option<String>) {
@@ -164,6 +177,20 @@ impl Shop {
     pub(crate) fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref()
     }
+}
+
+/// The oldest are forgotten.
+fn remember(known: &mut VecDeque<String>, seen: impl IntoIterator<Item = String>, most: usize) {
+    for id in seen {
+        if known.len() >= most {
+            known.pop_front();
+        }
+        known.push_back(id);
+    }
+}
+
+fn one_of(known: &VecDeque<String>, choice: u64) -> Option<&str> {
+    known.get(pick(choice, known.len())?).map(String::as_str)
 }
 
 /// An index below `length`; none when there is nothing to choose.

@@ -1,4 +1,5 @@
-//! Services as an operator asks them, found through the registry.
+//! Services as an operator asks them: found through the registry, or where `city.json` says that
+//! they are.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,8 +11,10 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::city::CityState;
 use crate::data_dir::DataDir;
 use crate::registry;
+use crate::up::board::Status;
 
 /// Longest time that a service takes to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -108,6 +111,30 @@ impl Services {
             bail!("the registry knows no service yet; it has only just started: try again");
         }
         places.sort_by(|one, other| one.service.cmp(&other.service));
+        Self::new(token, places)
+    }
+
+    /// Those that `up` has started, whatever the registry knows of them.
+    pub(crate) fn of_the_city(state: &CityState, token: String) -> Result<Self> {
+        let mut places: Vec<Place> = Vec::new();
+        for process in state.processes.values() {
+            let here = process
+                .public
+                .as_deref()
+                .filter(|_| process.status == Status::Ready);
+            let here = here.and_then(|address| address.parse().ok());
+            match places
+                .iter_mut()
+                .find(|place| place.service == process.service)
+            {
+                Some(place) => place.instances.extend(here),
+                None => places.push(Place {
+                    service: process.service.clone(),
+                    instances: here.into_iter().collect(),
+                }),
+            }
+        }
+        places.retain(|place| crate::services::find(&place.service).is_ok());
         Self::new(token, places)
     }
 

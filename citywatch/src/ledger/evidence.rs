@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use app::money::Money;
-use reqwest::{Client, Url};
+use reqwest::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::bank;
 use crate::city::CityState;
 use crate::data_dir::DataDir;
+use crate::events::Consumer;
 use crate::journal::{self, Item, Record};
-use crate::up::board::Status;
+use crate::operator::Services;
 
 /// Longest time that a witness takes to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -70,6 +71,35 @@ pub(crate) struct Stated {
     pub(crate) total: Money,
 }
 
+/// A parcel, as shipping has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Parcel {
+    pub(crate) order_id: String,
+    pub(crate) state: String,
+}
+
+/// A message to a member, as notifications has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) kind: String,
+    /// An order, or a member.
+    pub(crate) about: String,
+}
+
+/// In how many orders recommendations has counted a product.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) product_id: String,
+    pub(crate) orders: u64,
+}
+
+/// How far a service is with another's events.
+#[derive(Clone, Debug)]
+pub(crate) struct Behind {
+    pub(crate) service: String,
+    pub(crate) consumer: Consumer,
+}
+
 /// All that is known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {
@@ -78,6 +108,10 @@ pub(crate) struct Evidence {
     pub(crate) stock: Vec<Stock>,
     pub(crate) reservations: Vec<Reservation>,
     pub(crate) orders: Vec<Stated>,
+    pub(crate) parcels: Vec<Parcel>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) counts: Vec<Count>,
+    pub(crate) behind: Vec<Behind>,
 }
 
 /// Where the witnesses are found.
@@ -87,12 +121,6 @@ pub(crate) struct Witnesses {
     pub(crate) book: Option<PathBuf>,
     pub(crate) data: DataDir,
     client: Client,
-}
-
-#[derive(Deserialize)]
-struct Page<T> {
-    items: Vec<T>,
-    next_cursor: Option<String>,
 }
 
 impl Witnesses {
@@ -114,8 +142,8 @@ impl Witnesses {
         })
     }
 
-    /// Asks all of them. The orders come last: what is seen of them is never older than the money
-    /// and the stock.
+    /// Asks all of them, effects before their causes: what is seen of a cause is never older than
+    /// what followed from it, and the orders come last.
     pub(crate) async fn hear(&self) -> Result<Evidence> {
         let state = CityState::read_running(&self.data)?;
         let state = state.with_context(|| {
@@ -129,14 +157,18 @@ impl Witnesses {
         for path in &self.journals {
             journal.extend(journal::read(path)?);
         }
+        let services = Services::of_the_city(&state, token)?;
+        let all = Lists(&services);
         Ok(Evidence {
             journal,
+            behind: behind(&services).await?,
+            messages: all.of("notifications", "notifications").await?,
+            counts: all.of("recommendations", "counts").await?,
+            parcels: all.of("shipping", "shipments").await?,
             book: self.book(&state).await?,
-            stock: self.all(&state, &token, "inventory", "stock").await?,
-            reservations: self
-                .all(&state, &token, "inventory", "reservations")
-                .await?,
-            orders: self.all(&state, &token, "orders", "orders").await?,
+            stock: all.of("inventory", "stock").await?,
+            reservations: all.of("inventory", "reservations").await?,
+            orders: all.of("orders", "orders").await?,
         })
     }
 
@@ -157,43 +189,32 @@ impl Witnesses {
         };
         journal::lines(&text).context("the acquirer's book")
     }
+}
 
-    /// Every page of a list that a service shows the operator.
-    async fn all<T: DeserializeOwned>(
-        &self,
-        state: &CityState,
-        token: &str,
-        service: &str,
-        list: &str,
-    ) -> Result<Vec<T>> {
-        let address = state
-            .processes
-            .values()
-            .filter(|process| process.service == service && process.status == Status::Ready)
-            .find_map(|process| process.public.as_deref());
-        let Some(address) = address else {
-            bail!("{service} is not there to be asked; citywatch release {service}");
-        };
-        let mut all = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut query = vec![("limit", "100")];
-            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-            let url = format!("http://{address}/inner/v1/{list}");
-            let url = Url::parse_with_params(&url, &query).context("a service's address")?;
-            let asking = async {
-                let answer = self.client.get(url).bearer_auth(token).send().await?;
-                answer.error_for_status()?.json::<Page<T>>().await
-            };
-            let page = asking
-                .await
-                .with_context(|| format!("ask {service} for its {list}"))?;
-            all.extend(page.items);
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                return Ok(all);
-            }
-        }
+/// Every consumer of the city. Whoever cannot be asked may have anything left to take.
+async fn behind(services: &Services) -> Result<Vec<Behind>> {
+    let (standings, away) = services.standings().await;
+    if let Some(away) = away.first() {
+        bail!("how far is each with its events? {away}");
+    }
+    let behind = standings.into_iter().flat_map(|standing| {
+        let service = standing.service;
+        let consumers = standing.consumers.into_iter();
+        consumers.map(move |consumer| Behind {
+            service: service.clone(),
+            consumer,
+        })
+    });
+    Ok(behind.collect())
+}
+
+/// What services show the operator.
+struct Lists<'a>(&'a Services);
+
+impl Lists<'_> {
+    async fn of<T: DeserializeOwned>(&self, service: &str, list: &str) -> Result<Vec<T>> {
+        let all = self.0.list(service, &format!("/inner/v1/{list}")).await;
+        all.with_context(|| format!("ask {service} for its {list}"))
     }
 }
 

@@ -11,6 +11,9 @@ use app::money::Money;
 use super::evidence::{Claim, Evidence, Kind, Reservation, Stated};
 use super::verdict::{Invariant, Verdict, Violation};
 use crate::journal::{Item, Op, Record};
+use aftermath::Ended;
+
+mod aftermath;
 
 /// What the journal says of one key.
 #[derive(Debug, Default)]
@@ -65,6 +68,7 @@ pub(crate) fn judge(evidence: &Evidence, strangers: bool) -> Verdict {
     court.unmatched(strangers);
     court.orders();
     court.shelves();
+    court.aftermath();
     court.verdict
 }
 
@@ -87,6 +91,7 @@ struct Court<'a> {
     cases: BTreeMap<&'a str, Case<'a>>,
     /// Sold to confirmed orders, by product.
     sold: BTreeMap<&'a str, i64>,
+    ended: BTreeMap<&'a str, Ended<'a>>,
     verdict: Verdict,
 }
 
@@ -147,6 +152,7 @@ impl<'a> Court<'a> {
             stated: stated.map(|order| (order.id.as_str(), order)).collect(),
             cases: BTreeMap::new(),
             sold: BTreeMap::new(),
+            ended: BTreeMap::new(),
             verdict: Verdict::default(),
         }
     }
@@ -315,6 +321,12 @@ impl<'a> Court<'a> {
             .map(end)
             .find(|end| *end != End::Open)
             .unwrap_or(End::Open);
+        let known = Ended {
+            end: ended,
+            refunded: paid.refunds > 0,
+            trace,
+        };
+        self.ended.insert(order, known);
         if stated.is_none() && !case.unanswered {
             self.violated(NoLost, order, trace, "acknowledged, and unknown to orders");
         }

@@ -1,5 +1,5 @@
-//! Whether every order was taken once, paid once and never lost: computed from those who have no
-//! reason to agree with the orders service.
+//! Whether every order was taken once, paid once and never lost, and whether what follows from it
+//! followed once: computed from those who have no reason to agree with the orders service.
 
 mod evidence;
 mod judge;
@@ -29,7 +29,8 @@ const UNKNOWN: u8 = 2;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Computed from the shoppers' journal, the acquirer's own book and inventory's counts; orders is only \
-asked which orders are at rest. Exits with 1 if something is violated, with 2 if it cannot be \
+asked which orders are at rest, and shipping, notifications and recommendations what they have made \
+of them. Exits with 1 if something is violated, with 2 if it cannot be \
 computed.")]
 pub(crate) struct Arguments {
     /// Journals of the shoppers [default: that of `citywatch load` in the data folder]
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     /// The acquirer's book as a file [default: ask the acquirer]
     #[arg(long, value_name = "FILE")]
     book: Option<PathBuf>,
-    /// Give the city this long to come to rest: 30s
+    /// Give the city this long to come to rest, consumers of events included: 30s
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     wait: Duration,
     /// People order too: an order that no journal knows is counted, and no phantom
@@ -133,7 +134,7 @@ fn table(verdict: &Verdict, waited: Duration, show: usize, paint: Paint) -> Stri
     let counts = &verdict.counts;
     let mut out = format!("{}\n", paint.bold("ledger"));
     let mut row = |name: &str, text: String| {
-        out.push_str(&format!("  {} {text}\n", paint.dim(&format!("{name:<9}"))));
+        out.push_str(&format!("  {} {text}\n", paint.dim(&format!("{name:<10}"))));
     };
     row(
         "journal",
@@ -177,6 +178,17 @@ fn table(verdict: &Verdict, waited: Duration, show: usize, paint: Paint) -> Stri
     row(
         "shelves",
         format!("{} sold of {} products", counts.sold, counts.products),
+    );
+    let behind = match counts.behind {
+        0 => String::new(),
+        some => format!("; {some} events not taken yet"),
+    };
+    row(
+        "afterwards",
+        format!(
+            "{} parcels, {} messages{behind}",
+            counts.parcels, counts.messages
+        ),
     );
     out.push('\n');
     for invariant in Invariant::ALL {

@@ -18,14 +18,20 @@ pub(crate) enum Invariant {
     MoneyConserved,
     /// What was put on the shelves is there, is held, or was sold to a confirmed order.
     StockConserved,
-    /// Every order has come to its end.
+    /// Every order and every event has come to its end.
     AllTerminal,
     /// An order whose answer was lost happened as a whole or not at all.
     AllOrNothing,
+    /// A confirmed order has one parcel, and no other order has any.
+    ShippedOnce,
+    /// A member was told once of all that became of an order.
+    ToldOnce,
+    /// What was bought together was counted once.
+    CountedOnce,
 }
 
 impl Invariant {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NoLost,
         Self::NoDuplicate,
         Self::NoPhantom,
@@ -33,6 +39,9 @@ impl Invariant {
         Self::StockConserved,
         Self::AllTerminal,
         Self::AllOrNothing,
+        Self::ShippedOnce,
+        Self::ToldOnce,
+        Self::CountedOnce,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -44,6 +53,9 @@ impl Invariant {
             Self::StockConserved => "stock_conserved",
             Self::AllTerminal => "all_terminal",
             Self::AllOrNothing => "all_or_nothing",
+            Self::ShippedOnce => "shipped_once",
+            Self::ToldOnce => "told_once",
+            Self::CountedOnce => "counted_once",
         }
     }
 
@@ -54,8 +66,11 @@ impl Invariant {
             Self::NoPhantom => "nothing happened that nobody asked for",
             Self::MoneyConserved => "taken = the totals of confirmed orders, to the unit",
             Self::StockConserved => "initial + adjusted = on hand + held + sold, by product",
-            Self::AllTerminal => "every order has come to its end, nothing is held",
+            Self::AllTerminal => "every order and event has come to its end, nothing is held",
             Self::AllOrNothing => "orders without an answer happened wholly or not at all",
+            Self::ShippedOnce => "a confirmed order has one parcel, no other has any",
+            Self::ToldOnce => "its member was told once of what became of an order",
+            Self::CountedOnce => "a product is counted once for each order that it was in",
         }
     }
 }
@@ -93,6 +108,12 @@ pub(crate) struct Counts {
     pub(crate) taken: BTreeMap<String, i64>,
     pub(crate) products: u64,
     pub(crate) sold: i64,
+    /// Shipments, whatever their state.
+    pub(crate) parcels: u64,
+    /// Messages to members.
+    pub(crate) messages: u64,
+    /// Events that somebody has not taken yet.
+    pub(crate) behind: u64,
 }
 
 #[derive(Clone, Debug, Default)]

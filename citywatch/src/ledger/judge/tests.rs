@@ -2,7 +2,7 @@
 
 use app::money::Currency;
 
-use super::super::evidence::{Booked, Stock};
+use super::super::evidence::{Behind, Booked, Count, Message, Parcel, Stock};
 use super::*;
 
 const TOTAL: i64 = 12_900;
@@ -82,6 +82,38 @@ fn shelf(on_hand: i64, held: i64, sold: i64) -> Stock {
     }
 }
 
+fn parcel(order: &str, state: &str) -> Parcel {
+    Parcel {
+        order_id: order.to_owned(),
+        state: state.to_owned(),
+    }
+}
+
+fn message(kind: &str, about: &str) -> Message {
+    Message {
+        kind: kind.to_owned(),
+        about: about.to_owned(),
+    }
+}
+
+fn count(orders: u64) -> Count {
+    Count {
+        product_id: "tea".to_owned(),
+        orders,
+    }
+}
+
+fn behind(lag_events: u64) -> Behind {
+    let consumer = serde_json::json!({
+        "feed": "orders", "position": 10, "head": 10 + lag_events, "lag_events": lag_events,
+        "lag_seconds": 0.0, "retrying": 0, "waiting": 0, "dead": 0, "stalled": null,
+    });
+    Behind {
+        service: "notifications".to_owned(),
+        consumer: serde_json::from_value(consumer).unwrap(),
+    }
+}
+
 /// One order confirmed, one out of stock, one declined, one refused, one never answered of which
 /// nothing came and one of which an order came.
 fn well() -> Evidence {
@@ -126,6 +158,22 @@ fn well() -> Evidence {
             stated("order-c", "cancelled"),
             stated("order-f", "confirmed"),
         ],
+        parcels: vec![
+            parcel("order-a", "delivered"),
+            parcel("order-f", "preparing"),
+        ],
+        messages: vec![
+            message("welcome", "member"),
+            message("order_confirmed", "order-a"),
+            message("shipment_dispatched", "order-a"),
+            message("shipment_delivered", "order-a"),
+            message("order_cancelled", "order-b"),
+            message("order_cancelled", "order-c"),
+            message("payment_refunded", "order-c"),
+            message("order_confirmed", "order-f"),
+        ],
+        counts: vec![count(2)],
+        behind: vec![behind(0)],
     }
 }
 
@@ -220,6 +268,9 @@ fn an_order_of_a_refused_key_is_a_phantom_and_a_stranger_only_if_told_so() {
         city.reservations.push(claim("order-x", Claim::Confirmed));
         city.orders.push(stated("order-x", "confirmed"));
         city.stock = vec![shelf(994, 0, 6)];
+        city.parcels.push(parcel("order-x", "preparing"));
+        city.messages.push(message("order_confirmed", "order-x"));
+        city.counts = vec![count(3)];
     };
     assert_eq!(
         after(phantom),
@@ -284,6 +335,7 @@ fn an_order_that_goes_on_for_ever_is_named() {
     let open = after(|city| {
         city.orders[1].status = "pending".to_owned();
         city.journal[6].status = Some("pending".to_owned());
+        city.messages.retain(|message| message.about != "order-b");
     });
     assert_eq!(open, [(Invariant::AllTerminal, "order-b".to_owned())]);
     let held = after(|city| {
@@ -309,6 +361,79 @@ fn an_unanswered_order_happens_wholly_or_not_at_all() {
             .retain(|claim| claim.order_id != "order-f");
         city.orders.retain(|order| order.id != "order-f");
         city.stock = vec![shelf(998, 0, 2)];
+        city.parcels.retain(|parcel| parcel.order_id != "order-f");
+        city.messages.retain(|message| message.about != "order-f");
+        city.counts = vec![count(1)];
     });
     assert_eq!(nothing, []);
+}
+
+#[test]
+fn a_confirmed_order_is_shipped_once_and_no_other_is() {
+    let never = after(|city| city.parcels.truncate(1));
+    assert_eq!(never, [(Invariant::ShippedOnce, "order-f".to_owned())]);
+    let twice = after(|city| city.parcels.push(parcel("order-f", "preparing")));
+    assert_eq!(twice, [(Invariant::ShippedOnce, "order-f".to_owned())]);
+    let cancelled = after(|city| city.parcels.push(parcel("order-b", "preparing")));
+    assert_eq!(cancelled, [(Invariant::ShippedOnce, "order-b".to_owned())]);
+    let unknown = after(|city| city.parcels.push(parcel("order-x", "preparing")));
+    assert_eq!(unknown, [(Invariant::ShippedOnce, "order-x".to_owned())]);
+}
+
+#[test]
+fn a_member_is_told_once_of_what_happened_and_of_nothing_else() {
+    for kind in ["order_confirmed", "shipment_delivered"] {
+        let about = |message: &Message| message.kind == kind && message.about == "order-a";
+        let untold = after(|city| city.messages.retain(|message| !about(message)));
+        assert_eq!(
+            untold,
+            [(Invariant::ToldOnce, "order-a".to_owned())],
+            "{kind}"
+        );
+        let twice = after(|city| city.messages.push(message(kind, "order-a")));
+        assert_eq!(
+            twice,
+            [(Invariant::ToldOnce, "order-a".to_owned())],
+            "{kind}"
+        );
+    }
+    let refund = after(|city| {
+        city.messages
+            .retain(|message| message.kind != "payment_refunded");
+    });
+    assert_eq!(refund, [(Invariant::ToldOnce, "order-c".to_owned())]);
+    let early = after(|city| {
+        city.messages
+            .push(message("shipment_dispatched", "order-f"));
+    });
+    assert_eq!(early, [(Invariant::ToldOnce, "order-f".to_owned())]);
+    let unknown = after(|city| city.messages.push(message("order_confirmed", "order-x")));
+    assert_eq!(unknown, [(Invariant::ToldOnce, "order-x".to_owned())]);
+    let welcome = after(|city| city.messages.push(message("welcome", "member")));
+    assert_eq!(welcome, [(Invariant::ToldOnce, "member".to_owned())]);
+}
+
+#[test]
+fn a_product_is_counted_once_for_each_order() {
+    for wrong in [1, 3] {
+        let counted = after(|city| city.counts = vec![count(wrong)]);
+        assert_eq!(
+            counted,
+            [(Invariant::CountedOnce, "tea".to_owned())],
+            "{wrong}"
+        );
+    }
+    let forgotten = after(|city| city.counts.clear());
+    assert_eq!(forgotten, [(Invariant::CountedOnce, "tea".to_owned())]);
+}
+
+#[test]
+fn an_event_that_nobody_has_taken_is_named() {
+    let lag = after(|city| city.behind = vec![behind(3)]);
+    let subject = "notifications <- orders".to_owned();
+    assert_eq!(lag, [(Invariant::AllTerminal, subject.clone())]);
+    let parked = after(|city| city.behind[0].consumer.dead = 1);
+    assert_eq!(parked, [(Invariant::AllTerminal, subject.clone())]);
+    let stalled = after(|city| city.behind[0].consumer.stalled = Some("truncated".to_owned()));
+    assert_eq!(stalled, [(Invariant::AllTerminal, subject)]);
 }

@@ -2,6 +2,7 @@
 // What a drill measured is printed: with --nocapture a person reads it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod aftermath;
 mod border;
 mod breaker;
 mod buyer;

@@ -5,11 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+use super::super::aftermath::trace::{SERVICES, the_waits_are_told, whole};
 use super::super::harness::{City, within};
 use super::accounts::{accepted, quiet};
-use super::{
-    OF_AN_ORDER, SEEN, order, prometheus, query_by, query_one, raise, same_in_both, services,
-};
+use super::{SEEN, order, prometheus, query_by, query_one, raise, same_in_both, services};
 
 /// How far the two counts may be apart.
 const TOLERANCE: f64 = 0.01;
@@ -23,7 +22,11 @@ async fn an_order_is_found_in_every_tool() {
     };
     let token = city.member("mina@example.com").await;
     let id = order(&city, &token, "the-only-order").await;
-    let spans = same_in_both(&city, &id, &OF_AN_ORDER).await;
+    // To the last who hears of it, with what each has waited for; then no more is to come.
+    for tool in ["observatory", "jaeger"] {
+        the_waits_are_told(&whole(&city, tool, &id).await);
+    }
+    let spans = same_in_both(&city, &id, &SERVICES).await;
     println!(
         "{} spans of order {id} in Jaeger and in the observatory",
         spans.len()

@@ -6,7 +6,7 @@ use super::event;
 use super::fields::Fields;
 use super::fresh;
 use super::root::{self, Root};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::context::SpanId;
 use crate::context::current::{self, Current};
 use crate::context::entered::enter;
@@ -14,7 +14,6 @@ use crate::settings::Limits;
 use crate::span::attributes::Attributes as Encoded;
 use crate::span::encode::{self, Parent};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
@@ -169,7 +168,7 @@ where
         let event = event::Read::new(&limits, event);
         let wanted = self.events.is_some_and(|least| event_level <= least);
         if event.is_exception() || wanted {
-            let at = clock::wall(Instant::now());
+            let at = clock::wall_now();
             change(&span, |fields| event.add_to(fields, &limits, at));
         }
     }

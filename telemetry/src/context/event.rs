@@ -7,7 +7,6 @@ use crate::span::attributes::Attributes;
 use crate::span::value::AttributeValue;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceContextExt;
-use std::time::Instant;
 
 /// Something happened just now in the current span, whoever made that: the HTTP edge, `tracing`, a
 /// [`Span`](crate::Span) or the OpenTelemetry API. Outside any span, and in one that is not
@@ -36,6 +35,6 @@ pub fn add_event<'v>(
     for (key, value) in attributes {
         encoded.push(limits, key, &value);
     }
-    let at = clock::wall(Instant::now());
+    let at = clock::wall_now();
     aside::event(recorded.span_id, limits, at, name, encoded);
 }

@@ -4,7 +4,7 @@ use super::methods::Method;
 use super::semconv::{self, Version};
 use super::sizes;
 use super::url;
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::context::SpanContext;
 use crate::context::current::Current;
 use crate::core::Core;
@@ -14,7 +14,6 @@ use crate::span::encode::{self, Kind, Parent};
 use crate::span::pool;
 use http::{HeaderMap, StatusCode, Uri};
 use std::net::SocketAddr;
-use std::time::Instant;
 
 /// A request as it goes out.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use super::methods::Method;
 use super::semconv::{self, Scheme, Version};
 use super::sizes::{self, Sizes};
 use super::traceresponse;
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::context::current::{Current, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
 use crate::metrics::{Exemplar, Finished, ServerLabels};
@@ -16,7 +16,6 @@ use crate::span::encode::{self, Parent};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The span of a request that came in, its metrics and its context.
 ///

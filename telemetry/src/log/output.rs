@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::Context;
 use tracing::Event;
@@ -17,7 +17,7 @@ use super::records::Records;
 use super::repeats::{Place, Repeats, Verdict};
 use super::time::Stamp;
 use super::{human, json};
-use crate::clock::wall;
+use crate::clock::wall_now;
 use crate::context::current;
 use crate::core;
 
@@ -105,7 +105,7 @@ impl Output {
         self.lines.write(line);
         if let Some(records) = self.records() {
             line.clear();
-            record::write(line, event, records.limits(), wall(Instant::now()), ids);
+            record::write(line, event, records.limits(), wall_now(), ids);
             let scope = || core::scope(metadata.target(), "");
             records.push(scopes.entry(metadata.target()).or_insert_with(scope), line);
         }
@@ -154,7 +154,7 @@ impl Output {
         self.lines.write(&line);
         if let Some(records) = self.records() {
             line.clear();
-            let now = wall(Instant::now());
+            let now = wall_now();
             let mut fields = record::open(&mut line, place, records.limits(), now, None);
             summary(&mut fields, place, left_out);
             fields.finish();

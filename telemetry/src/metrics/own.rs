@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Instant;
 
 use super::exemplar::Exemplar;
 use super::family::{Data, Description, Kind, Snapshot};
@@ -223,7 +222,7 @@ fn exemplar(filter: ExemplarFilter, value: f64) -> Option<Exemplar> {
         trace_id: span.trace_id.0,
         span_id: span.span_id.0,
         value,
-        at_nanos: clock::wall(Instant::now()),
+        at_nanos: clock::wall_now(),
     })
 }
 

@@ -63,7 +63,7 @@ impl Push {
             timeout: settings.timeout,
             temporality: settings.temporality,
             sent: Baseline::default(),
-            start: clock::wall(Instant::now()),
+            start: clock::wall_now(),
         };
         std::thread::Builder::new()
             .name("telemetry-metrics".to_owned())
@@ -148,7 +148,7 @@ impl Pusher {
         drop(core);
         let times = Times {
             start: self.start,
-            now: clock::wall(Instant::now()),
+            now: clock::wall_now(),
         };
         let temporality = self.temporality;
         keep_exemplars_since(&mut snapshot, self.sent.complete_at());

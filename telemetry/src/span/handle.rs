@@ -4,7 +4,7 @@ use super::attributes::Attributes;
 use super::body::{self, Body};
 use super::encode::{self, Kind, Parent};
 use super::value::AttributeValue;
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::context::current::{self, Carried, Current};
 use crate::context::entered;
 use crate::context::{self, Baggage, InCurrent, SpanContext, SpanId, TraceFlags, TraceId};
@@ -14,7 +14,6 @@ use crate::sampling::{Decision, Subject};
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A span that is about to begin: see [`Telemetry::span`](crate::Telemetry::span).
 #[derive(Debug)]
@@ -76,8 +75,8 @@ impl<'a> SpanBuilder<'a> {
     }
 
     /// When the work began, if that was before now.
-    pub fn began(mut self, at: Instant) -> Self {
-        self.begun = Some(at);
+    pub fn began(mut self, at: std::time::Instant) -> Self {
+        self.begun = Some(clock::of(at));
         self
     }
 
@@ -254,7 +253,7 @@ impl Span {
         for (key, value) in attributes {
             encoded.set(limits, key, &value);
         }
-        body.event(limits, clock::wall(Instant::now()), name, encoded);
+        body.event(limits, clock::wall_now(), name, encoded);
     }
 
     /// The span has to do with another one of any trace; an invalid one is left out.

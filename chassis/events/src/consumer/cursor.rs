@@ -141,6 +141,15 @@ impl Cursors {
         fenced(updated.rows_affected())
     }
 
+    /// Holds the cursor wherever it is until the transaction ends.
+    pub(super) async fn lock(&self, tx: &mut Transaction) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE event_cursors SET position = position WHERE feed = $1")
+            .bind(self.feed)
+            .execute(&mut **tx);
+        self.sql.run("UPDATE", "event_cursors", update).await?;
+        Ok(())
+    }
+
     /// Begins anew, in somebody's transaction.
     pub(super) async fn rewind(&self, tx: &mut Transaction) -> Result<(), StoreError> {
         let update = sqlx::query(

@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::routing::{delete, get, post};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use stores::sql::{Sql, StoreError};
+use stores::sql::{Sql, StoreError, Transaction};
 use tokio::sync::Notify;
 use utoipa::{OpenApi, ToSchema};
 
 use super::Handle;
 use super::cursor::Cursors;
-use super::parked::{Letter, Lot, State as Parked};
+use super::parked::{Found, Letter, Lot, State as Parked};
 use super::status::Status;
 use crate::{Event, Failure, Outbox};
 
@@ -33,6 +33,62 @@ pub(super) struct Followed {
     pub(super) cursors: Cursors,
     pub(super) handler: Arc<dyn Handle>,
     pub(super) nudge: Arc<Notify>,
+}
+
+/// Why an operator's wish is not fulfilled.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("no such event")]
+    UnknownEvent,
+    #[error("an earlier event comes first")]
+    EventWaits,
+    #[error("no such feed")]
+    UnknownFeed,
+    #[error("not rebuildable: {0}")]
+    NotRebuildable(String),
+    #[error("not now: {0}")]
+    NotNow(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let (status, code, title) = match &refused {
+            Refused::UnknownEvent => (
+                StatusCode::NOT_FOUND,
+                "unknown_event",
+                "No event with this id has failed",
+            ),
+            Refused::EventWaits => (
+                StatusCode::CONFLICT,
+                "event_waits",
+                "An earlier event of the subject has to be dealt with first",
+            ),
+            Refused::UnknownFeed => (
+                StatusCode::NOT_FOUND,
+                "unknown_feed",
+                "The service follows no such feed",
+            ),
+            Refused::NotRebuildable(_) => (
+                StatusCode::CONFLICT,
+                "not_rebuildable",
+                "What the service does with these events cannot be done again",
+            ),
+            Refused::NotNow(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_now",
+                "Try again later",
+            ),
+            Refused::Store(error) => return Problem::internal(with_causes(error)),
+        };
+        tracing::info!(
+            code,
+            reason = with_causes(&refused),
+            "an operator was refused"
+        );
+        Problem::new(status, code, title)
+    }
 }
 
 #[derive(Clone)]
@@ -164,24 +220,7 @@ struct Listed {
     (status = 401, description = "Not the operator", content_type = "application/problem+json"),
 ))]
 async fn overview(_: Operator, State(desk): State<Desk>) -> Result<Json<Overview>, Problem> {
-    let store = desk.outbox.store();
-    let (head, unpublished) = store.look().await.map_err(failed)?;
-    let mut consumers = Vec::with_capacity(desk.followed.len());
-    for followed in &*desk.followed {
-        consumers.push(desk.consumer(followed).await.map_err(failed)?);
-    }
-    Ok(Json(Overview {
-        service: desk.service,
-        outbox: OutboxState {
-            head: head.position,
-            kept: head.position - head.truncated_position,
-            unpublished: unpublished.events,
-            oldest_unpublished_seconds: unpublished
-                .oldest
-                .map_or(0.0, |oldest| oldest.elapsed().as_secs_f64()),
-        },
-        consumers,
-    }))
+    Ok(Json(desk.overview().await?))
 }
 
 /// Lists the events that failed and were put aside, by ascending id; those that wait behind them are
@@ -202,13 +241,12 @@ async fn dead(
         Some(cursor) => page::position::<String>(CURSOR, cursor)?,
         None => String::new(),
     };
-    let mut letters = desk.lot.letters(&after, limit + 1).await.map_err(failed)?;
+    let letters = desk.lot.letters(&after, limit + 1).await;
+    let mut letters = letters.map_err(Refused::from)?;
     let more = letters.len() > limit;
     letters.truncate(limit);
-    let next_cursor = letters
-        .last()
-        .filter(|_| more)
-        .map(|last| page::cursor(CURSOR, &last.event.id));
+    let last = letters.last().filter(|_| more);
+    let next_cursor = last.map(|last| page::cursor(CURSOR, &last.event.id));
     let items = letters.into_iter().map(DeadLetter::from).collect();
     Ok(Json(Page { items, next_cursor }))
 }
@@ -228,24 +266,8 @@ async fn replay(
     State(desk): State<Desk>,
     Path(event_id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    detached(async move {
-        let mut tx = desk.sql.begin_write().await.map_err(failed)?;
-        let found = desk.lot.find(&mut tx, &event_id).await.map_err(failed)?;
-        let (feed, _, state) = found.ok_or_else(unknown_event)?;
-        if state == Parked::Waiting {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "event_waits",
-                "An earlier event of the subject has to be dealt with first",
-            ));
-        }
-        desk.lot.replay(&mut tx, &event_id).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
-        tracing::info!(feed, event = event_id, "an operator replays an event");
-        desk.nudge(&feed);
-        Ok::<_, Problem>(StatusCode::ACCEPTED)
-    })
-    .await
+    detached(async move { desk.replay(&event_id).await }).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Gives an event up: it never has its effect, and its subject goes on.
@@ -260,26 +282,8 @@ async fn give_up(
     State(desk): State<Desk>,
     Path(event_id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    detached(async move {
-        let mut tx = desk.sql.begin_write().await.map_err(failed)?;
-        let found = desk.lot.find(&mut tx, &event_id).await.map_err(failed)?;
-        let (feed, subject, state) = found.ok_or_else(unknown_event)?;
-        desk.lot.remove(&mut tx, &event_id).await.map_err(failed)?;
-        if state != Parked::Waiting {
-            let next = desk.lot.advance(&mut tx, &feed, &subject).await;
-            next.map_err(failed)?;
-        }
-        tx.commit().await.map_err(failed)?;
-        tracing::warn!(
-            feed,
-            event = event_id,
-            subject,
-            "an operator gives an event up"
-        );
-        desk.nudge(&feed);
-        Ok::<_, Problem>(StatusCode::NO_CONTENT)
-    })
-    .await
+    detached(async move { desk.give_up(&event_id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Empties what was built from a feed's events, and begins anew from the oldest that is kept.
@@ -297,44 +301,105 @@ async fn rebuild(
     State(desk): State<Desk>,
     Path(feed): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    detached(async move {
-        let mut all = desk.followed.iter();
-        let followed = all.find(|followed| followed.cursors.feed == feed);
-        let followed = followed.ok_or_else(|| {
-            let title = "The service follows no such feed";
-            Problem::new(StatusCode::NOT_FOUND, "unknown_feed", title)
-        })?;
-        followed.cursors.born().await.map_err(failed)?;
-        let mut tx = desk.sql.begin_write().await.map_err(failed)?;
-        // The cursor first: whoever is at work with the feed is then through, or finds it moved.
-        followed.cursors.rewind(&mut tx).await.map_err(failed)?;
-        let reset = followed.handler.reset(&mut tx).await;
-        reset.map_err(|failure| match failure {
-            Failure::Event(why) => Problem::new(
-                StatusCode::CONFLICT,
-                "not_rebuildable",
-                "What the service does with these events cannot be done again",
-            )
-            .detail(why),
-            Failure::Later(why) => {
-                tracing::warn!(feed, reason = why, "a rebuild was refused for now");
-                Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "not_now",
-                    "Try again later",
-                )
-            }
-        })?;
-        desk.lot.clear(&mut tx, &feed).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
-        tracing::warn!(feed, "an operator has a feed rebuilt");
-        desk.nudge(&feed);
-        Ok::<_, Problem>(StatusCode::ACCEPTED)
-    })
-    .await
+    detached(async move { desk.rebuild(&feed).await }).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 impl Desk {
+    async fn overview(&self) -> Result<Overview, Refused> {
+        let store = self.outbox.store();
+        let (head, unpublished) = store.look().await?;
+        let mut consumers = Vec::with_capacity(self.followed.len());
+        for followed in &*self.followed {
+            consumers.push(self.consumer(followed).await?);
+        }
+        Ok(Overview {
+            service: self.service,
+            outbox: OutboxState {
+                head: head.position,
+                kept: head.position - head.truncated_position,
+                unpublished: unpublished.events,
+                oldest_unpublished_seconds: unpublished
+                    .oldest
+                    .map_or(0.0, |oldest| oldest.elapsed().as_secs_f64()),
+            },
+            consumers,
+        })
+    }
+
+    async fn replay(&self, event_id: &str) -> Result<(), Refused> {
+        let mut tx = self.sql.begin_write().await?;
+        let (followed, failed) = self.find(&mut tx, event_id).await?;
+        if failed.state == Parked::Waiting {
+            return Err(Refused::EventWaits);
+        }
+        self.lot.replay(&mut tx, event_id).await?;
+        tx.commit().await?;
+        let feed = followed.cursors.feed;
+        tracing::info!(feed, event = event_id, "an operator replays an event");
+        followed.nudge.notify_one();
+        Ok(())
+    }
+
+    async fn give_up(&self, event_id: &str) -> Result<(), Refused> {
+        let mut tx = self.sql.begin_write().await?;
+        let (followed, failed) = self.find(&mut tx, event_id).await?;
+        let feed = followed.cursors.feed;
+        self.lot.remove(&mut tx, event_id).await?;
+        if failed.state != Parked::Waiting {
+            self.lot.advance(&mut tx, feed, &failed.subject).await?;
+        }
+        tx.commit().await?;
+        let subject = failed.subject;
+        tracing::warn!(
+            feed,
+            event = event_id,
+            subject,
+            "an operator gives an event up"
+        );
+        followed.nudge.notify_one();
+        Ok(())
+    }
+
+    async fn rebuild(&self, feed: &str) -> Result<(), Refused> {
+        let followed = self.followed(feed).ok_or(Refused::UnknownFeed)?;
+        followed.cursors.born().await?;
+        let mut tx = self.sql.begin_write().await?;
+        // The cursor first: whoever is at work with the feed is then through, or finds it moved.
+        followed.cursors.rewind(&mut tx).await?;
+        let reset = followed.handler.reset(&mut tx).await;
+        reset.map_err(|failure| match failure {
+            Failure::Event(why) => Refused::NotRebuildable(why),
+            Failure::Later(why) => Refused::NotNow(why),
+        })?;
+        self.lot.clear(&mut tx, feed).await?;
+        tx.commit().await?;
+        tracing::warn!(feed, "an operator has a feed rebuilt");
+        followed.nudge.notify_one();
+        Ok(())
+    }
+
+    /// A parked event of a feed whose cursor is held: nothing is parked meanwhile.
+    async fn find(
+        &self,
+        tx: &mut Transaction,
+        event_id: &str,
+    ) -> Result<(&Followed, Found), Refused> {
+        for followed in &*self.followed {
+            let cursors = &followed.cursors;
+            cursors.lock(tx).await?;
+            if let Some(found) = self.lot.find(tx, cursors.feed, event_id).await? {
+                return Ok((followed, found));
+            }
+        }
+        Err(Refused::UnknownEvent)
+    }
+
+    fn followed(&self, feed: &str) -> Option<&Followed> {
+        let mut all = self.followed.iter();
+        all.find(|followed| followed.cursors.feed == feed)
+    }
+
     /// As the store has it: any instance answers for all.
     async fn consumer(&self, followed: &Followed) -> Result<ConsumerState, StoreError> {
         let feed = followed.cursors.feed;
@@ -356,24 +421,4 @@ impl Desk {
             stalled: known.stalled,
         })
     }
-
-    fn nudge(&self, feed: &str) {
-        for followed in &*self.followed {
-            if followed.cursors.feed == feed {
-                followed.nudge.notify_one();
-            }
-        }
-    }
-}
-
-fn failed(error: StoreError) -> Problem {
-    Problem::internal(with_causes(&error))
-}
-
-fn unknown_event() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "unknown_event",
-        "No event with this id has failed",
-    )
 }

@@ -64,6 +64,13 @@ pub(super) struct Parked {
     pub(super) next_at: Timestamp,
 }
 
+/// What an operator's wish is about.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) subject: String,
+    pub(super) state: State,
+}
+
 /// How many events are parked, by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -287,19 +294,26 @@ impl Lot {
         Ok(letters.collect::<Result<_, _>>()?)
     }
 
-    /// The feed of an event that failed, and what becomes of it next.
+    /// A parked event.
     pub(super) async fn find(
         &self,
         tx: &mut Transaction,
+        feed: &str,
         event_id: &str,
-    ) -> Result<Option<(String, String, State)>, StoreError> {
-        let one = sqlx::query("SELECT feed, subject, state FROM event_parked WHERE event_id = $1")
-            .bind(event_id)
-            .fetch_optional(&mut **tx);
+    ) -> Result<Option<Found>, StoreError> {
+        let one = sqlx::query(
+            "SELECT subject, state FROM event_parked WHERE feed = $1 AND event_id = $2",
+        )
+        .bind(feed)
+        .bind(event_id)
+        .fetch_optional(&mut **tx);
         let row = self.sql.run("SELECT", "event_parked", one).await?;
         let Some(row) = row else { return Ok(None) };
-        let state = State::read(row.try_get("state")?)?;
-        Ok(Some((row.try_get("feed")?, row.try_get("subject")?, state)))
+        let state: String = row.try_get("state")?;
+        Ok(Some(Found {
+            subject: row.try_get("subject")?,
+            state: State::read(&state)?,
+        }))
     }
 
     /// Has an event that failed tried again at once.

@@ -2,6 +2,8 @@
 //! the test itself.
 
 mod bench;
+mod crashes;
+mod model;
 mod operator;
 mod poison;
 mod service;

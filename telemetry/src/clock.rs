@@ -86,7 +86,10 @@ mod tests {
         std::thread::sleep(Duration::from_millis(50));
         let (took, system) = (began.elapsed(), system.elapsed());
         // Whoever reads two clocks may be interrupted in between.
-        assert!(took.abs_diff(system) < Duration::from_millis(25), "{took:?}");
+        assert!(
+            took.abs_diff(system) < Duration::from_millis(25),
+            "{took:?}"
+        );
         let before = of(std::time::Instant::now() - Duration::from_millis(40));
         assert!(before.elapsed() >= Duration::from_millis(40));
     }

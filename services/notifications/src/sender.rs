@@ -49,7 +49,7 @@ pub(crate) enum Sender {
 /// The way out, open: what it is told from here on goes the same way.
 pub(crate) enum Session<'a> {
     Log,
-    Smtp(smtp::Session, &'a Letters),
+    Smtp(Box<smtp::Session>, &'a Letters),
 }
 
 impl Sender {
@@ -117,7 +117,10 @@ impl Sender {
     pub(crate) async fn open(&self, patience: Duration) -> Result<Session<'_>, Cow<'static, str>> {
         match self {
             Self::Log => Ok(Session::Log),
-            Self::Smtp(relay, letters) => Ok(Session::Smtp(relay.open(patience).await?, letters)),
+            Self::Smtp(relay, letters) => {
+                let session = Box::new(relay.open(patience).await?);
+                Ok(Session::Smtp(session, letters))
+            }
         }
     }
 }

@@ -102,7 +102,10 @@ struct Seen {
 impl Seen {
     fn take(&mut self, event: &Event) {
         match event {
-            Event::Placed { .. } | Event::ReservationRefused => {}
+            Event::Placed { .. }
+            | Event::ReservationRefused
+            | Event::Shipped { .. }
+            | Event::Delivered { .. } => {}
             Event::Reserved => self.reserved = true,
             Event::Charged { .. } => self.charged = true,
             Event::ChargeDeclined => self.declined = true,
@@ -110,7 +113,6 @@ impl Seen {
             Event::Refunded { .. } => self.refunded = true,
             Event::Released => self.released = true,
             Event::Confirmed | Event::Cancelled { .. } => self.ended = true,
-            Event::Shipped { .. } | Event::Delivered { .. } => {}
         }
     }
 }

@@ -47,7 +47,8 @@ async fn an_order_that_is_confirmed_again_and_again_has_one_shipment() {
     let (kind, subject) = ("orders.OrderConfirmed.v1", order.to_string());
     let say = || depot.orders.publish(kind, &subject, &confirmed(order));
     // Before the shipment moves, and after.
-    (say(), say());
+    say();
+    say();
     let arrived = shipment(&depot.service, order, "delivered").await;
     say();
     // What comes behind it all has been seen: so has what came before.

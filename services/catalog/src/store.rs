@@ -15,8 +15,6 @@ mod edits;
 mod stock;
 mod views;
 
-use std::iter;
-
 use app::money::{Currency, Money};
 use app::{Timestamp, with_causes};
 use events::{Outbox, PublishError};
@@ -24,7 +22,7 @@ use faults::Injected;
 use sqlx::any::AnyRow;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Row as _};
-use stores::sql::{Sql, StoreError};
+use stores::sql::{Sql, StoreError, padded, places};
 use uuid::Uuid;
 
 use crate::domain::{Category, Edition, Localized, Product};
@@ -102,18 +100,15 @@ impl Store {
 
     /// Those of the products that are sold, in the order of their ids.
     pub(crate) async fn products(&self, ids: &[Uuid]) -> Result<Vec<Product>, StoreFailure> {
-        let Some(last) = ids.last() else {
+        if ids.is_empty() {
             return Ok(Vec::new());
-        };
-        // Statements of few lengths: each is prepared once, and the last id may come again.
-        let slots = ids.len().next_power_of_two();
-        let places: Vec<_> = (1..=slots).map(|slot| format!("${slot}")).collect();
+        }
         let statement = format!(
             product_rows!("WHERE deleted = 0 AND id IN ({}) ORDER BY id"),
-            places.join(", ")
+            places(ids.len())
         );
         let mut some = sqlx::query(AssertSqlSafe(statement));
-        for id in ids.iter().chain(iter::repeat(last)).take(slots) {
+        for id in padded(ids) {
             some = some.bind(id.to_string());
         }
         let some = some.fetch_all(self.sql.pool());

@@ -18,8 +18,6 @@ CREATE TABLE bought_pairs (
     CONSTRAINT bought_pairs_count_check CHECK (count > 0)
 );
 
-CREATE INDEX bought_pairs_other ON bought_pairs (other_id);
-
 -- How often two products were looked at by one viewer, one soon after the other.
 CREATE TABLE viewed_pairs (
     product_id TEXT NOT NULL,
@@ -29,8 +27,6 @@ CREATE TABLE viewed_pairs (
     CONSTRAINT viewed_pairs_pkey PRIMARY KEY (product_id, other_id),
     CONSTRAINT viewed_pairs_count_check CHECK (count > 0)
 );
-
-CREATE INDEX viewed_pairs_other ON viewed_pairs (other_id);
 
 -- What a viewer looked at last: distinct products, the newest first, as a JSON array. A row is
 -- always read and written whole.

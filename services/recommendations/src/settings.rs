@@ -10,10 +10,10 @@ app::settings! {
         /// Most products recommended of each kind.
         live shown_max: usize = 50,
         /// How many of the products that a viewer looked at last go together with the next.
-        live window: usize = 10,
+        live window: usize = 5,
         /// How many pairs a product keeps of each kind. When it has twice as many, the weakest
         /// go.
-        live pairs_kept: usize = 100,
+        live pairs_kept: usize = 50,
         /// Rows on a page of counts when the request does not say.
         live page_size: usize = 20,
         /// Most rows on a page of counts.

@@ -118,8 +118,8 @@ impl Sender {
         match self {
             Self::Log => Ok(Session::Log),
             Self::Smtp(relay, letters) => {
-                let session = Box::new(relay.open(patience).await?);
-                Ok(Session::Smtp(session, letters))
+                let session = relay.open(patience).await?;
+                Ok(Session::Smtp(Box::new(session), letters))
             }
         }
     }

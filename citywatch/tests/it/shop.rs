@@ -253,7 +253,7 @@ async fn the_city_is_small(city: &City) {
 /// Orders as somebody does who was told that the shop is too full: again, with the same key.
 async fn insist(city: &City, token: &str, refusals: &Mutex<BTreeMap<String, u32>>) -> Value {
     let mut order = Value::Null;
-    let answered = within(Duration::from_secs(30), async || {
+    let answered = within(Duration::from_secs(90), async || {
         let Ok(answer) = city.order(token, "the-last", &json!({})).await else {
             return false;
         };
@@ -284,7 +284,7 @@ async fn the_ledger_is_clean_after_a_load_and_not_when_a_witness_says_otherwise(
         "--rate",
         "25/s",
         "--duration",
-        "6s",
+        "12s",
         "--seed",
         "7",
         "--json",

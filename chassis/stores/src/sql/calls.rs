@@ -68,11 +68,16 @@ impl Calls {
 }
 
 fn state(pool: &AnyPool) -> PoolState {
-    let idle = pool.num_idle() as u64;
+    let size = u64::from(pool.size());
+    // Counted by the pool in two steps, between which it is below zero.
+    let idle = match pool.num_idle() as u64 {
+        idle if idle > size => 0,
+        idle => idle,
+    };
     let options = pool.options();
     PoolState {
         idle,
-        used: u64::from(pool.size()).saturating_sub(idle),
+        used: size - idle,
         max: Some(options.get_max_connections().into()),
         idle_min: Some(options.get_min_connections().into()),
         ..PoolState::default()

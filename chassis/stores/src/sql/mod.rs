@@ -15,6 +15,7 @@
 mod calls;
 mod constraint;
 mod error;
+mod idle;
 mod one_of;
 mod open;
 mod schema;
@@ -35,6 +36,7 @@ use sqlx::{Any, AnyConnection, AnyPool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use calls::Calls;
+use idle::Idle;
 use schema::Schema;
 use telemetry::database::System;
 
@@ -75,6 +77,7 @@ pub struct Sql {
     /// Grows when a part of the chassis makes its tables; read when a constraint is violated.
     schema: Arc<RwLock<Schema>>,
     calls: Calls,
+    _idle: Arc<Idle>,
 }
 
 impl Sql {

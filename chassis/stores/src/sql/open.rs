@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::calls::Calls;
 use super::error::is_busy;
+use super::idle::Idle;
 use super::schema::Schema;
 use super::{Dialect, Sql, StoreError, url};
 use crate::file;
@@ -61,7 +62,9 @@ pub async fn open(
     let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
-        .idle_timeout(Duration::from_secs(30))
+        // Both are none of the pool's business: see `Idle`.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .test_before_acquire(false)
         .after_connect(move |connection, _| Box::pin(set_up(connection, durability)))
         .connect_lazy_with(options);
@@ -72,6 +75,7 @@ pub async fn open(
     let schema = Schema::read(&pool).await?;
     let calls = Calls::new(telemetry, dialect, &file::name(&file), &pool);
     Ok(Sql {
+        _idle: Arc::new(Idle::give_back(&pool)),
         pool,
         writers: Arc::new(Semaphore::new(1)),
         dialect,

@@ -75,6 +75,8 @@ impl Bench {
         sqlx::any::install_default_drivers();
         let file = self.town.folder().join("example.db");
         let pool = AnyPoolOptions::new().max_connections(1);
+        // As in the stores of services: the pool's own maintenance may never end.
+        let pool = pool.idle_timeout(None).max_lifetime(None);
         let pool = pool.connect(&format!("sqlite:{}", file.display())).await;
         let pool = pool.unwrap();
         let patience = sqlx::query("PRAGMA busy_timeout = 10000");

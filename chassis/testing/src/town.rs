@@ -192,7 +192,16 @@ impl Town {
     /// The data folder cannot be written.
     #[must_use]
     pub fn command<S: Service>(&self, program: &str, overrides: &Value) -> Command {
-        self.keep_documents(S::NAME);
+        self.command_of(S::NAME, program, overrides)
+    }
+
+    /// The same for a service whose crate is not at hand.
+    ///
+    /// # Panics
+    /// As [`command`](Self::command).
+    #[must_use]
+    pub fn command_of(&self, service: &str, program: &str, overrides: &Value) -> Command {
+        self.keep_documents(service);
         let mut command = Command::new(program);
         command.arg("--leash").current_dir(self.folder());
         for (name, _) in std::env::vars_os() {
@@ -204,11 +213,11 @@ impl Town {
         command.env("OTEL_SDK_DISABLED", "true");
         let overrides = overrides.as_object().expect("overrides are an object");
         let overrides = overrides.iter().map(|(key, value)| (key.as_str(), value));
-        let settings = self.settings(S::NAME);
+        let settings = self.settings(service);
         let settings = settings.iter().map(|(key, value)| (*key, value));
         for (key, value) in settings.chain(overrides) {
             let text = value.as_str().map_or(value.to_string(), str::to_owned);
-            let name = format!("CITYWATCH_{}__{}", S::NAME, key).to_uppercase();
+            let name = format!("CITYWATCH_{service}__{key}").to_uppercase();
             command.env(name, text);
         }
         command

@@ -6,6 +6,8 @@
 
 mod callgrind;
 mod cost;
+#[cfg(feature = "events")]
+mod events;
 mod faults;
 mod handle;
 mod lines;
@@ -39,14 +41,27 @@ const USAGE: &str = "usage: scripts/bench [PART]
   spans           CPU time of a child span of tracing
   lines           CPU time of a request with a JSON line
   loopback        CPU time of a server over loopback
+  events          commit to effect, the price of the outbox, rebuilds; benches/EVENTS.md
   soak [SECONDS]  a collector that accepts and never answers (60 s)";
 
 fn main() -> Result<ExitCode> {
+    #[cfg(feature = "events")]
+    if std::env::var_os(events::EFFECTS).is_some() {
+        return Ok(events::serve());
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["worker", name, sink] = *arguments {
         worker::serve(name, sink)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    #[cfg(feature = "events")]
+    if let ["events"] = *arguments {
+        return Ok(if events::measure()? {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     let peers = cfg!(feature = "peers");
     ensure!(

@@ -110,7 +110,9 @@ class Waterfall {
     this.grid.addEventListener('keydown', event => this.key(event));
     this.queued = el('p', { class: 'key dim' }, el('span', { class: 'wait', 'aria-hidden': 'true' }),
       ' Queued: sent, and not yet taken by its consumer');
-    this.element = el('div', {}, this.grid, this.queued,
+    this.zoom = el('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.scale(!this.near) },
+      'Only until the root span’s end');
+    this.element = el('div', {}, el('p', {}, this.zoom), this.grid, this.queued,
       el('p', {}, this.more),
       el('p', { class: 'dim' }, 'Keys: ↑ ↓ move, ← → fold and unfold, Enter shows or hides a span’s details.'));
     this.take(model);
@@ -125,13 +127,23 @@ class Waterfall {
     this.current = same(this.current);
     this.model = model;
     this.tint = colours(this.services, model.rows.map(node => node.service));
+    this.grid.setAttribute('aria-rowcount', model.rows.length + 1);
+    this.queued.hidden = !model.rows.some(node => node.wait);
+    this.scale(this.near);
+  }
+
+  /** The time line: all of it, or up to the root's end, where much comes after the answer. */
+  scale(near) {
+    const root = this.model.rows[0] ? end(this.model.rows[0].span) - this.model.start : 0;
+    this.zoom.hidden = !(root > 0 && root < this.model.length / 2);
+    this.near = Boolean(near) && !this.zoom.hidden;
+    this.zoom.setAttribute('aria-pressed', String(this.near));
+    this.length = this.near ? root : this.model.length;
     this.axis.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map(part => {
-      const tick = el('span', {}, part === 0 ? '0' : duration(part * model.length));
+      const tick = el('span', {}, part === 0 ? '0' : duration(part * this.length));
       tick.style.left = `${100 * part}%`;
       return tick;
     }));
-    this.grid.setAttribute('aria-rowcount', model.rows.length + 1);
-    this.queued.hidden = !model.rows.some(node => node.wait);
     this.draw(this.body.contains(document.activeElement));
   }
 
@@ -160,14 +172,16 @@ class Waterfall {
 
   row(node) {
     const { span, service } = node;
-    const from = 100 * (span.startTime - this.model.start) / this.model.length;
-    const width = 100 * span.duration / this.model.length;
+    const from = Math.min(100, 100 * (span.startTime - this.model.start) / this.length);
+    const width = Math.min(100 - from, 100 * span.duration / this.length);
     const bar = el('span', { class: `bar ${this.tint.get(service)}${node.failed ? ' failed' : ''}` });
     bar.style.left = `${from}%`;
-    bar.style.width = `${Math.min(width, 100 - from)}%`;
+    bar.style.width = `${width}%`;
+    bar.hidden = from === 100;
     const narrow = matchMedia('(max-width: 640px)').matches;
     const wait = node.wait && this.wait(node.wait, narrow ? 40 : 16);
-    const text = wait?.untold ? `${wait.untold} · ${duration(span.duration)}` : duration(span.duration);
+    const later = from === 100 ? `after ${duration(span.startTime - this.model.start)}` : undefined;
+    const text = [wait?.untold, later, duration(span.duration)].filter(Boolean).join(' · ');
     const time = el('span', { class: 'time' }, text);
     // The text stands where there is room: after the bar, before it, or on its start.
     const room = (narrow ? 40 : 18) * (wait?.untold ? 1.6 : 1);
@@ -210,11 +224,11 @@ class Waterfall {
 
   /** The part of the line in which a span lay in a queue; its label, where there is no room in it. */
   wait({ since, length }, room) {
-    const from = 100 * (since - this.model.start) / this.model.length;
-    const width = 100 * length / this.model.length;
+    const from = Math.min(100, 100 * (since - this.model.start) / this.length);
+    const width = Math.min(100 - from, 100 * length / this.length);
     const label = `queued ${duration(length)}`;
     const inside = width > room;
-    const element = el('span', { class: 'wait' }, inside ? el('span', {}, label) : null);
+    const element = el('span', { class: 'wait', hidden: from === 100 }, inside ? el('span', {}, label) : null);
     element.style.left = `${from}%`;
     element.style.width = `${width}%`;
     return { element, from, untold: inside ? undefined : label };

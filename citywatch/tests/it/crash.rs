@@ -90,8 +90,8 @@ const REFUSED: [Refusal; 10] = [
     ("catalog-1", "inventory", 0.05),
     ("notifications-1", "orders", 0.05),
     ("notifications-1", "shipping", 0.05),
-    ("notifications-1", "payments", 0.3),
-    ("notifications-1", "users", 0.3),
+    ("notifications-1", "payments", 0.8),
+    ("notifications-1", "users", 0.5),
 ];
 
 /// What the bank is like, in turns, so that undoing is passed through as well as doing.

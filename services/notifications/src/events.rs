@@ -81,6 +81,11 @@ impl Handler for OfOrders {
         };
         Ok(self.0.tell(tx, &news).await?)
     }
+
+    /// What it did is keyed by what it was told of: to hear all of it again does nothing twice.
+    async fn reset(&self, _: &mut Transaction) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Events of payments.
@@ -99,6 +104,11 @@ impl Handler for OfPayments {
         };
         Ok(self.0.tell(tx, &news).await?)
     }
+
+    /// What it did is keyed by what it was told of: to hear all of it again does nothing twice.
+    async fn reset(&self, _: &mut Transaction) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Events of shipping.
@@ -114,6 +124,11 @@ impl Handler for OfShipping {
         };
         let news = event.data::<OfOrder>()?.news(kind);
         Ok(self.0.tell(tx, &news).await?)
+    }
+
+    /// What it did is keyed by what it was told of: to hear all of it again does nothing twice.
+    async fn reset(&self, _: &mut Transaction) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -138,6 +153,11 @@ impl Handler for OfUsers {
             amount: None,
         };
         Ok(self.0.tell(tx, &news).await?)
+    }
+
+    /// What it did is keyed by what it was told of: to hear all of it again does nothing twice.
+    async fn reset(&self, _: &mut Transaction) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use sqlx::Connection as _;
 use testing::{Town, assert_problem, eventually};
 
 use crate::shop::{draft, open_in};
@@ -88,14 +89,14 @@ async fn a_row_that_cannot_be_read_holds_nothing_up() {
 
     sqlx::any::install_default_drivers();
     let file = format!("sqlite://{}/catalog.db", town.folder().display());
-    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    let mut rows = sqlx::AnyConnection::connect(&file).await.unwrap();
     sqlx::query("UPDATE products SET price_currency = 'XYZ', revision = 4 WHERE id = $1")
         .bind(strange)
-        .execute(&rows)
+        .execute(&mut rows)
         .await
         .unwrap();
     sqlx::query("UPDATE catalog_head SET revision = 4")
-        .execute(&rows)
+        .execute(&mut rows)
         .await
         .unwrap();
 
@@ -115,7 +116,7 @@ async fn a_replica_that_missed_events_learns_all_from_the_rows() {
     let ids = shop.walk(&[]).await;
     sqlx::any::install_default_drivers();
     let file = format!("sqlite://{}/catalog.db", town.folder().display());
-    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    let mut rows = sqlx::AnyConnection::connect(&file).await.unwrap();
     let mut edits = rows.begin().await.unwrap();
     for statement in [
         "UPDATE products SET name_en = 'Goose', name_ko = '거위', revision = 4 WHERE revision = 1",

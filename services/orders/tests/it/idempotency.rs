@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use testing::{assert_problem, eventually};
 
 use crate::peers::Mood::HangsBefore;
@@ -126,14 +127,14 @@ async fn a_key_is_kept_for_its_time_and_then_free() {
     let first: Value = shop.order("k").send().await.unwrap().json().await.unwrap();
     sqlx::any::install_default_drivers();
     let folder = shop.service.town().folder().display().to_string();
-    let rows = sqlx::AnyPool::connect(&format!("sqlite://{folder}/orders.db"))
+    let mut rows = sqlx::AnyConnection::connect(&format!("sqlite://{folder}/orders.db"))
         .await
         .unwrap();
     let kept = "SELECT (expires_at - answer_by) / 3600000000 FROM idempotency_keys";
-    let hours: i64 = sqlx::query_scalar(kept).fetch_one(&rows).await.unwrap();
+    let hours: i64 = sqlx::query_scalar(kept).fetch_one(&mut rows).await.unwrap();
     assert_eq!(hours, 23, "24 hours, and an answer within seconds");
     sqlx::query("UPDATE idempotency_keys SET expires_at = 1")
-        .execute(&rows)
+        .execute(&mut rows)
         .await
         .unwrap();
     let later = shop.order("k").send().await.unwrap();
@@ -143,12 +144,12 @@ async fn a_key_is_kept_for_its_time_and_then_free() {
 
     // Expired keys of others are cleared away with the next order.
     sqlx::query("UPDATE idempotency_keys SET expires_at = 1")
-        .execute(&rows)
+        .execute(&mut rows)
         .await
         .unwrap();
     shop.ordered("another").await;
     let left = "SELECT COUNT(*) FROM idempotency_keys";
-    let left: i64 = sqlx::query_scalar(left).fetch_one(&rows).await.unwrap();
+    let left: i64 = sqlx::query_scalar(left).fetch_one(&mut rows).await.unwrap();
     assert_eq!(left, 1);
 }
 
@@ -160,13 +161,13 @@ async fn a_request_whose_instance_died_can_be_repeated() {
     let pending: Value = shop.order("k").send().await.unwrap().json().await.unwrap();
     sqlx::any::install_default_drivers();
     let folder = shop.service.town().folder().display().to_string();
-    let rows = sqlx::AnyPool::connect(&format!("sqlite://{folder}/orders.db"))
+    let mut rows = sqlx::AnyConnection::connect(&format!("sqlite://{folder}/orders.db"))
         .await
         .unwrap();
-    let forget = async |answer_by: i64| {
+    let mut forget = async |answer_by: i64| {
         sqlx::query("UPDATE idempotency_keys SET status = NULL, body = NULL, answer_by = $1")
             .bind(answer_by)
-            .execute(&rows)
+            .execute(&mut rows)
             .await
             .unwrap();
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
-use sqlx::Row as _;
+use sqlx::{Connection as _, Row as _};
 use uuid::Uuid;
 
 use crate::shelf::{Shelf, open_with, products};
@@ -65,9 +65,9 @@ async fn kept(shelf: &Shelf, table: &str) -> Pairs {
     sqlx::any::install_default_drivers();
     let folder = shelf.service.town().folder().display().to_string();
     let file = format!("sqlite://{folder}/recommendations.db");
-    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    let mut rows = sqlx::AnyConnection::connect(&file).await.unwrap();
     let all = format!("SELECT product_id, other_id, count FROM {table}");
-    let all = sqlx::query(sqlx::AssertSqlSafe(all)).fetch_all(&rows);
+    let all = sqlx::query(sqlx::AssertSqlSafe(all)).fetch_all(&mut rows);
     let all = all.await.unwrap();
     let id = |row: &sqlx::any::AnyRow, n: usize| row.get::<String, _>(n).parse().unwrap();
     all.iter()

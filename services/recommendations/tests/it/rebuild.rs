@@ -1,4 +1,5 @@
 use reqwest::Method;
+use sqlx::Connection as _;
 use testing::eventually;
 
 use crate::shelf::{Shelf, open, products};
@@ -42,7 +43,7 @@ async fn what_was_built_is_built_again_from_the_feeds() {
     sqlx::any::install_default_drivers();
     let folder = shelf.service.town().folder().display().to_string();
     let file = format!("sqlite://{folder}/recommendations.db");
-    let rows = sqlx::AnyPool::connect(&file).await.unwrap();
+    let mut rows = sqlx::AnyConnection::connect(&file).await.unwrap();
     let spoil = [
         "UPDATE bought SET orders = 99",
         "UPDATE bought_pairs SET count = 99",
@@ -50,7 +51,7 @@ async fn what_was_built_is_built_again_from_the_feeds() {
         "INSERT INTO viewers (viewer, products) VALUES ('eve', '[]')",
     ];
     for statement in spoil {
-        sqlx::query(statement).execute(&rows).await.unwrap();
+        sqlx::query(statement).execute(&mut rows).await.unwrap();
     }
     assert_ne!(seen().await, before);
 

@@ -1,5 +1,6 @@
 use events::Event;
 use serde_json::json;
+use sqlx::Connection as _;
 use testing::{assert_problem, eventually};
 
 use super::desk::{Notes, ask, events, follow, head_of, open, publish, read_replica, write_note};
@@ -65,9 +66,9 @@ async fn the_event_at_the_boundary_is_one_to_go_on_behind() {
     // As if the hours had gone by.
     let store = format!("sqlite://{}", town.folder().join("notes.db").display());
     sqlx::any::install_default_drivers();
-    let pool = sqlx::AnyPool::connect(&store).await.unwrap();
+    let mut pool = sqlx::AnyConnection::connect(&store).await.unwrap();
     sqlx::query("UPDATE outbox SET time = 0 WHERE position <= 2")
-        .execute(&pool)
+        .execute(&mut pool)
         .await
         .unwrap();
     pool.close().await;

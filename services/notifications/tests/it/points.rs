@@ -19,7 +19,7 @@ const POINTS: [&str; 6] = [
 
 async fn start(city: &City, server: Option<&Server>) -> Process {
     let mut settings = city.settings(&json!({
-        "faults_enabled": true, "send_timeout_ms": 300, "lease_ms": 1_000,
+        "faults_enabled": true, "send_timeout_ms": 500, "lease_ms": 2_000,
     }));
     if let Some(server) = server {
         settings["sender"] = format!("smtp://{}", server.address).into();
@@ -81,8 +81,11 @@ async fn killed_at(point: &'static str) {
     })
     .await;
     let letters = server.letters();
+    // On a busy machine an answer may come too late as well; then there was another attempt.
     let twice = matches!(point, "mail.after_send" | "sent.before_commit");
-    assert_eq!(letters.len(), 1 + usize::from(twice), "{point}");
+    let attempts = usize::try_from(sent["attempts"].as_i64().unwrap()).unwrap();
+    let expected = 1 + usize::from(twice)..=attempts;
+    assert!(expected.contains(&letters.len()), "{point}: {expected:?}");
     let message_id = format!("<{}@citywatch.example>", sent["id"].as_str().unwrap());
     for letter in letters {
         assert_eq!(letter.header("Message-ID"), message_id, "{point}");

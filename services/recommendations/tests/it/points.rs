@@ -11,11 +11,12 @@ use uuid::Uuid;
 use crate::shelf::products;
 
 /// Where a consumer can be struck.
-const CONSUMING: [&str; 16] = [
+const CONSUMING: [&str; 18] = [
     "catalog.after_commit",
     "catalog.after_send",
     "catalog.before_commit",
     "catalog.before_send",
+    "catalog.effect",
     "catalog.park.after_commit",
     "catalog.park.before_commit",
     "catalog.retry.after_commit",
@@ -24,6 +25,7 @@ const CONSUMING: [&str; 16] = [
     "orders.after_send",
     "orders.before_commit",
     "orders.before_send",
+    "orders.effect",
     "orders.park.after_commit",
     "orders.park.before_commit",
     "orders.retry.after_commit",

@@ -7,7 +7,7 @@ use testing::{Feed, Process, Town, eventually};
 
 use crate::shop::draft;
 
-const POINTS: [&str; 23] = [
+const POINTS: [&str; 24] = [
     "create.after_commit",
     "create.before_commit",
     "delete.after_commit",
@@ -21,6 +21,7 @@ const POINTS: [&str; 23] = [
     "inventory.after_send",
     "inventory.before_commit",
     "inventory.before_send",
+    "inventory.effect",
     "inventory.park.after_commit",
     "inventory.park.before_commit",
     "inventory.retry.after_commit",

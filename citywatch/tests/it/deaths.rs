@@ -168,7 +168,7 @@ async fn the_city_goes_on_without_its_registry() {
 async fn nothing_outlives_a_killed_up() {
     let mut city = City::raise(&["--load", "20/s"], &[]).await;
     let pids = city.pids();
-    assert_eq!(pids.len(), 11, "{:#}", city.state());
+    assert_eq!(pids.len(), 15, "{:#}", city.state());
     assert!(pids.iter().all(|pid| alive(*pid)));
     city.kill_up().await;
     let gone = within(SOON, async || !pids.iter().any(|pid| alive(*pid))).await;

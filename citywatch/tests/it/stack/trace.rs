@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reqwest::Method;
 use serde_json::Value;
 
 use super::super::aftermath::trace::{SERVICES, the_waits_are_told, whole};
@@ -31,10 +32,25 @@ async fn an_order_is_found_in_every_tool() {
         "{} spans of order {id} in Jaeger and in the observatory",
         spans.len()
     );
+    ask_those_who_live_by_events(&city, &token).await;
     every_service_is_measured(&city).await;
     an_exemplar_is_the_orders_trace(&city, &id).await;
     spans_are_counted_as_often_as_requests(&city).await;
     city.stop().await;
+}
+
+/// An order goes on without a request to any of them.
+async fn ask_those_who_live_by_events(city: &City, token: &str) {
+    let any = "0190aaaa-0000-7000-8000-000000000000";
+    for path in [
+        "/api/posts",
+        "/api/notifications",
+        &format!("/api/shipments/{any}"),
+        &format!("/api/products/{any}/recommendations"),
+    ] {
+        let answer = city.as_member(Method::GET, path, token).await;
+        assert!(!answer.status().is_server_error(), "{path}: {answer:?}");
+    }
 }
 
 async fn every_service_is_measured(city: &City) {

@@ -159,7 +159,7 @@ impl Letter {
                 .strip_prefix("=?utf-8?b?")
                 .and_then(|word| word.strip_suffix("?="));
             // Between two encoded words a space is none.
-            if !text.is_empty() && !(was_encoded && encoded.is_some()) {
+            if !(text.is_empty() || was_encoded && encoded.is_some()) {
                 text.push(b' ');
             }
             was_encoded = encoded.is_some();

@@ -71,7 +71,7 @@ async fn the_event_at_the_boundary_is_one_to_go_on_behind() {
         .execute(&mut pool)
         .await
         .unwrap();
-    pool.close().await;
+    pool.close().await.unwrap();
     let notes = town.start::<Notes>(json!({})).await;
     let kept = eventually("the old ones are gone", || async {
         oldest(&notes).await.filter(|event| event.position == 3)

@@ -82,8 +82,10 @@ impl Street {
             .http
             .put(url)
             .bearer_auth(self.town.operator_token());
-        let armed = arm.json(fault).send().await.unwrap();
-        assert_eq!(armed.status(), 200, "{point}");
+        // Where feeds are asked it passes all the time: it may die before it has answered.
+        if let Ok(armed) = arm.json(fault).send().await {
+            assert_eq!(armed.status(), 200, "{point}");
+        }
     }
 
     /// Orders and looks, and in each feed one event that cannot be read.

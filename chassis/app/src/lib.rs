@@ -13,6 +13,7 @@ extern crate self as app;
 
 mod admin;
 mod auth_keys;
+mod backoff;
 mod causes;
 mod city;
 mod detached;
@@ -34,6 +35,7 @@ pub mod settings;
 pub mod trace;
 
 pub use auth_keys::AuthKeys;
+pub use backoff::pause;
 pub use causes::with_causes;
 pub use city::City;
 pub use detached::detached;

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{Common, Live, Timestamp, with_causes};
+use app::{Common, Live, Timestamp, pause, with_causes};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Attempts;
-use super::backoff::pause;
 use super::cursor::{Cursor, Cursors, LEASE};
 use super::parked::{Lot, Parked};
 use super::reader::{Read, Reader, Reading};

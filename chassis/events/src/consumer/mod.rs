@@ -10,7 +10,6 @@
 
 mod apply;
 mod attempt;
-mod backoff;
 mod cursor;
 mod follow;
 mod metrics;

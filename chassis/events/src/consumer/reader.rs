@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::pause;
 use calls::{CallError, CallErrorKind, Client};
 use faults::{Around, Injected};
 use http::StatusCode;
@@ -10,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::backoff::pause;
 use super::status::Status;
 use crate::Event;
 use crate::feed::HEAD;

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Held, Inner, backoff};
+use super::{Held, Inner};
 use crate::clients::Unsettled;
 use crate::domain::{Action, Event, Order, Reason, Recorded, Reply, Step, next};
 use crate::metrics::Tried;
@@ -246,7 +246,7 @@ impl Drive {
         let settings = self.sagas.needs.settings.load();
         let first = Duration::from_millis(settings.retry_first_ms);
         let longest = Duration::from_millis(settings.retry_max_ms);
-        let pause = backoff::pause(self.attempts, first, longest, rand::random());
+        let pause = app::pause(self.attempts, first, longest);
         let pause = pause.max(wanted.unwrap_or_default().min(longest));
         if self.is_waited_for() {
             return self.keeping(sleep(pause)).await;

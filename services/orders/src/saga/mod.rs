@@ -4,7 +4,6 @@
 //! A saga is one instance's under a lease, so that two seldom do the same. Nothing rests on that:
 //! each step can be taken twice, and the log takes each event once.
 
-mod backoff;
 mod drive;
 mod resume;
 

@@ -137,11 +137,12 @@ impl Outbox {
         let until = tokio::time::Instant::now() + wait;
         let mut head = self.inner.head.subscribe();
         loop {
+            // Looked at before the rows: what gets its position meanwhile is news.
+            let known = (*head.borrow_and_update()).max(after.number());
             let batch = self.read_now(after, limit).await?;
             if !batch.events.is_empty() {
                 return Ok(batch);
             }
-            let known = batch.head.number().max(after.number());
             let news = tokio::time::timeout_at(until, head.wait_for(|head| *head > known));
             match self.inner.stopping.run_until_cancelled(news).await {
                 Some(Ok(Ok(_))) => {}

@@ -55,11 +55,15 @@ async fn read(
     caller.one_of(feed.readers)?;
     let limit = app::page::limit(from.limit, USUAL_LIMIT, MAX_LIMIT)?;
     let wait = Duration::from_millis(from.timeout.unwrap_or(0)).min(MAX_WAIT);
-    let after = position(&feed.outbox, from.last_event_id.as_deref()).await?;
-    let batch = match feed.outbox.read(after, limit, wait).await {
-        Ok(batch) => batch,
-        Err(ReadError::Truncated) => return Err(truncated()),
-        Err(ReadError::Store(error)) => return Err(Problem::internal(with_causes(&error))),
+    let batch = loop {
+        let after = position(&feed.outbox, from.last_event_id.as_deref()).await?;
+        match feed.outbox.read(after, limit, wait).await {
+            Ok(batch) => break batch,
+            // The oldest kept is a later one by now, and nobody has asked for those that went.
+            Err(ReadError::Truncated) if from.last_event_id.is_none() => {}
+            Err(ReadError::Truncated) => return Err(truncated()),
+            Err(ReadError::Store(error)) => return Err(Problem::internal(with_causes(&error))),
+        }
     };
     feed.send.pass().await?;
     answer(&batch)

@@ -42,6 +42,27 @@ pub trait Handler: Send + Sync + 'static {
         tx: &mut Transaction,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Whether [`handle_all`](Self::handle_all) costs less than each event by itself.
+    const IN_BULK: bool = false;
+
+    /// What several events do, one after the other, where a feed is far behind: after an outage, or
+    /// in a rebuild. They are in their order, and of [`TYPES`](Self::TYPES). If they fail together,
+    /// each is handled by itself.
+    ///
+    /// Statements in it belong to no event's trace.
+    fn handle_all(
+        &self,
+        events: &[&Event],
+        tx: &mut Transaction,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async move {
+            for event in events {
+                self.handle(event, tx).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// For a rebuild: empties what was built from this producer's events, in the transaction that
     /// sets the cursor back to the beginning.
     fn reset(&self, tx: &mut Transaction) -> impl Future<Output = Result<(), Failure>> + Send {

@@ -24,6 +24,9 @@ struct Refused {
 impl Follower {
     /// Handles the next events in hand: all at once, or one by one if one of them fails.
     pub(super) async fn apply(&mut self, place: &mut Place) -> Result<(), Interrupted> {
+        if self.in_bulk(place).await? {
+            return Ok(());
+        }
         let chunk = place.hand.len().min(CHUNK);
         let events = &place.hand.make_contiguous()[..chunk];
         let Some(refused) = self.together(place.at, events).await? else {
@@ -137,12 +140,12 @@ impl Follower {
         Ok(None)
     }
 
-    fn takes(&self, event: &Event) -> bool {
+    pub(super) fn takes(&self, event: &Event) -> bool {
         self.handler.types().contains(&&*event.kind)
     }
 
     /// Begins the next attempt at an event that is not parked.
-    fn begin(&self, event: &Event) -> Attempt {
+    pub(super) fn begin(&self, event: &Event) -> Attempt {
         let tries = self.tries.get(&event.id).copied().unwrap_or(0);
         self.attempts.begin(event, tries + 1)
     }
@@ -150,17 +153,20 @@ impl Follower {
     /// What the handler says. Its panic is a failure of the event: it would panic again.
     pub(super) async fn handle(&self, event: &Event, tx: &mut Transaction) -> Result<(), Failure> {
         let work = async {
-            let poisoned = |injected: Injected| Failure::Event(injected.to_string());
-            self.points.effect.pass().await.map_err(poisoned)?;
+            self.poison().await?;
             self.handler.handle(event, tx).await
         };
-        let handled = caught(work).await;
-        let panicked = |panic| Err(Failure::Event(format!("the handler panicked: {panic}")));
-        handled.unwrap_or_else(panicked)
+        unpanicked(work).await
+    }
+
+    /// An injected error is the event's own.
+    pub(super) async fn poison(&self) -> Result<(), Failure> {
+        let poisoned = |injected: Injected| Failure::Event(injected.to_string());
+        self.points.effect.pass().await.map_err(poisoned)
     }
 
     /// The cursor has passed so many events in hand.
-    fn pass(&mut self, place: &mut Place, events: usize) {
+    pub(super) fn pass(&mut self, place: &mut Place, events: usize) {
         let mut passed = None;
         for event in place.hand.drain(..events) {
             self.tries.remove(&event.id);
@@ -277,4 +283,12 @@ impl Follower {
         self.status.parked(parked);
         Ok(())
     }
+}
+
+/// A panic as the failure that it is.
+pub(super) async fn unpanicked(
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let panicked = |panic| Err(Failure::Event(format!("the handler panicked: {panic}")));
+    caught(work).await.unwrap_or_else(panicked)
 }

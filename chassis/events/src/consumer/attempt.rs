@@ -100,6 +100,13 @@ impl Attempt {
         self.call.in_scope(work)
     }
 
+    /// It was made together with others: the time is that of all, and its statements are theirs.
+    pub(super) fn was_one_of(&mut self, many: usize) {
+        let many = i64::try_from(many).unwrap_or(i64::MAX);
+        let span = self.call.span_mut();
+        span.set_attribute("citywatch.event.together", many);
+    }
+
     /// What was done is undone, through no fault of the event's; it is taken again.
     pub(super) fn undone(mut self) {
         let span = self.call.span_mut();

@@ -10,6 +10,7 @@
 
 mod apply;
 mod attempt;
+mod bulk;
 mod cursor;
 mod follow;
 mod metrics;
@@ -56,6 +57,14 @@ trait Handle: Send + Sync {
         tx: &'a mut Transaction,
     ) -> Boxed<'a, Result<(), Failure>>;
 
+    fn in_bulk(&self) -> bool;
+
+    fn handle_all<'a>(
+        &'a self,
+        events: &'a [&'a Event],
+        tx: &'a mut Transaction,
+    ) -> Boxed<'a, Result<(), Failure>>;
+
     fn reset<'a>(&'a self, tx: &'a mut Transaction) -> Boxed<'a, Result<(), Failure>>;
 }
 
@@ -70,6 +79,18 @@ impl<H: Handler> Handle for H {
         tx: &'a mut Transaction,
     ) -> Boxed<'a, Result<(), Failure>> {
         Box::pin(Handler::handle(self, event, tx))
+    }
+
+    fn in_bulk(&self) -> bool {
+        H::IN_BULK
+    }
+
+    fn handle_all<'a>(
+        &'a self,
+        events: &'a [&'a Event],
+        tx: &'a mut Transaction,
+    ) -> Boxed<'a, Result<(), Failure>> {
+        Box::pin(Handler::handle_all(self, events, tx))
     }
 
     fn reset<'a>(&'a self, tx: &'a mut Transaction) -> Boxed<'a, Result<(), Failure>> {

@@ -18,7 +18,7 @@ use crate::feed::HEAD;
 /// How long an answer is held back where there is nothing to read. The edge's deadline is longer.
 const WAIT: Duration = Duration::from_secs(10);
 /// Most events of a batch.
-const LIMIT: usize = 256;
+const LIMIT: usize = 512;
 /// How often the feed's end is looked at while nothing more is taken from it.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a failed poll: it doubles from the first to the longest.

@@ -2,6 +2,7 @@
 //! the test itself.
 
 mod bench;
+mod bulk;
 mod crashes;
 mod model;
 mod operator;

@@ -35,6 +35,8 @@ struct Told {
     opinion: Mutex<Arc<Opinion>>,
     /// Each event takes one.
     passes: Semaphore,
+    /// How many events were handled together, each time.
+    together: Mutex<Vec<usize>>,
 }
 
 static SCRIPTS: LazyLock<Mutex<BTreeMap<String, Script>>> = LazyLock::new(Mutex::default);
@@ -48,6 +50,7 @@ impl Script {
             Self(Arc::new(Told {
                 opinion: Mutex::new(opinion),
                 passes: Semaphore::new(Semaphore::MAX_PERMITS / 2),
+                together: Mutex::default(),
             }))
         });
         script.clone()
@@ -68,6 +71,11 @@ impl Script {
 
     pub(crate) fn go(&self) {
         self.0.passes.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// How many events were handled together, each time, done or undone.
+    pub(crate) fn together(&self) -> Vec<usize> {
+        self.0.together.lock().unwrap().clone()
     }
 
     async fn hear(&self, event: &Event) -> Result<(), Failure> {
@@ -136,6 +144,7 @@ struct Counted {
 
 impl Handler for Counter {
     const TYPES: &'static [&'static str] = &[COUNTED];
+    const IN_BULK: bool = true;
 
     async fn handle(&self, event: &Event, tx: &mut Transaction) -> Result<(), Failure> {
         let counted: Counted = event.data()?;
@@ -147,6 +156,14 @@ impl Handler for Counter {
             .execute(&mut **tx);
         self.sql.run("INSERT", "effects", insert).await?;
         self.script.hear(event).await
+    }
+
+    async fn handle_all(&self, events: &[&Event], tx: &mut Transaction) -> Result<(), Failure> {
+        self.script.0.together.lock().unwrap().push(events.len());
+        for event in events {
+            self.handle(event, tx).await?;
+        }
+        Ok(())
     }
 
     async fn reset(&self, tx: &mut Transaction) -> Result<(), Failure> {

@@ -1,6 +1,10 @@
 //! What goes together with what.
 
-use std::collections::HashSet;
+mod pairs;
+
+pub(crate) use pairs::{Pairs, Ties};
+
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -61,6 +65,9 @@ pub(crate) fn distinct(products: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
 pub(crate) fn paired(products: &[Uuid]) -> &[Uuid] {
     &products[..products.len().min(PAIRED_MAX)]
 }
+
+/// In how many orders products were.
+pub(crate) type Counts = BTreeMap<Uuid, i64>;
 
 /// What a viewer looked at last: distinct products, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

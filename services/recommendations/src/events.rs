@@ -1,6 +1,8 @@
 //! What is made of the events of others.
 
-use app::Live;
+use std::collections::BTreeSet;
+
+use app::{Live, with_causes};
 use events::{Event, Failure, Handler};
 use serde::Deserialize;
 use stores::sql::Transaction;
@@ -8,8 +10,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Settings;
-use crate::domain::{Tie, distinct, paired};
-use crate::store::Store;
+use crate::domain::{Counts, Tie, Ties, distinct, paired};
+use crate::store::{Store, StoreFailure};
 
 const ORDER_CONFIRMED: &str = "orders.OrderConfirmed.v1";
 const PRODUCT_VIEWED: &str = "catalog.ProductViewed.v1";
@@ -40,6 +42,16 @@ pub(crate) struct ProductChanged {
     deleted: bool,
 }
 
+/// A number or an id that cannot be read is the store's to answer for, not the event's.
+impl From<StoreFailure> for Failure {
+    fn from(failure: StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Store(error) => error.into(),
+            StoreFailure::Column(_) => Self::Later(with_causes(&failure)),
+        }
+    }
+}
+
 /// Counts what is bought.
 pub(crate) struct FromOrders {
     pub(crate) store: Store,
@@ -48,16 +60,25 @@ pub(crate) struct FromOrders {
 
 impl Handler for FromOrders {
     const TYPES: &'static [&'static str] = &[ORDER_CONFIRMED];
+    const IN_BULK: bool = true;
 
     async fn handle(&self, event: &Event, tx: &mut Transaction) -> Result<(), Failure> {
-        let order: OrderConfirmed = event.data()?;
-        let products = distinct(order.items.into_iter().map(|item| item.product_id));
-        self.store.count_order(tx, &products).await?;
-        let (paired, kept) = (paired(&products), self.settings.load().pairs_kept);
-        let tied = self
-            .store
-            .tie_all(tx, Tie::Bought, paired, event.position, kept);
-        Ok(tied.await?)
+        self.handle_all(&[event], tx).await
+    }
+
+    async fn handle_all(&self, events: &[&Event], tx: &mut Transaction) -> Result<(), Failure> {
+        let (mut counts, mut ties) = (Counts::new(), Ties::default());
+        for event in events {
+            let order: OrderConfirmed = event.data()?;
+            let products = distinct(order.items.into_iter().map(|item| item.product_id));
+            for product in &products {
+                *counts.entry(*product).or_default() += 1;
+            }
+            ties.add_all(paired(&products), event.position);
+        }
+        let kept = self.settings.load().pairs_kept;
+        let counted = self.store.count(tx, Tie::Bought, (&counts, &ties), kept);
+        Ok(counted.await?)
     }
 
     async fn reset(&self, tx: &mut Transaction) -> Result<(), Failure> {
@@ -73,14 +94,27 @@ pub(crate) struct FromCatalog {
 
 impl Handler for FromCatalog {
     const TYPES: &'static [&'static str] = &[PRODUCT_VIEWED, PRODUCT_CHANGED];
+    const IN_BULK: bool = true;
 
     async fn handle(&self, event: &Event, tx: &mut Transaction) -> Result<(), Failure> {
-        if event.kind == PRODUCT_VIEWED {
-            return self.viewed(event, tx).await;
+        self.handle_all(&[event], tx).await
+    }
+
+    async fn handle_all(&self, events: &[&Event], tx: &mut Transaction) -> Result<(), Failure> {
+        let (mut looks, mut ended) = (Vec::new(), Vec::new());
+        for event in events {
+            if event.kind == PRODUCT_VIEWED {
+                looks.push((event.data()?, event.position));
+                continue;
+            }
+            let changed: ProductChanged = event.data()?;
+            if changed.deleted {
+                ended.push(changed.product_id);
+            }
         }
-        let changed: ProductChanged = event.data()?;
-        if changed.deleted {
-            self.store.drop_product(tx, changed.product_id).await?;
+        self.looked(tx, &looks).await?;
+        for product in ended {
+            self.store.drop_product(tx, product).await?;
         }
         Ok(())
     }
@@ -93,16 +127,27 @@ impl Handler for FromCatalog {
 }
 
 impl FromCatalog {
-    async fn viewed(&self, event: &Event, tx: &mut Transaction) -> Result<(), Failure> {
-        let viewed: ProductViewed = event.data()?;
+    /// Looks at products, each with its event's position.
+    async fn looked(
+        &self,
+        tx: &mut Transaction,
+        looks: &[(ProductViewed, i64)],
+    ) -> Result<(), Failure> {
         let settings = self.settings.load();
-        let mut window = self.store.window(tx, &viewed.viewer).await?;
-        let mut products = window.look_at(viewed.product_id, settings.window);
-        self.store.keep_window(tx, &viewed.viewer, &window).await?;
-        products.insert(0, viewed.product_id);
-        let (at, kept) = (event.position, settings.pairs_kept);
-        let tied = self.store.tie_first(tx, Tie::Viewed, &products, at, kept);
-        Ok(tied.await?)
+        let viewers: BTreeSet<_> = looks.iter().map(|(look, _)| &*look.viewer).collect();
+        let viewers: Vec<_> = viewers.into_iter().collect();
+        let mut windows = self.store.windows(tx, &viewers).await?;
+        let mut ties = Ties::default();
+        for (look, position) in looks {
+            let window = windows.entry(look.viewer.clone()).or_default();
+            for other in window.look_at(look.product_id, settings.window) {
+                ties.add(look.product_id, other, *position);
+            }
+        }
+        self.store.keep_windows(tx, &windows).await?;
+        let (no_orders, kept) = (Counts::new(), settings.pairs_kept);
+        let counted = self.store.count(tx, Tie::Viewed, (&no_orders, &ties), kept);
+        Ok(counted.await?)
     }
 }
 

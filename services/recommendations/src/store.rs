@@ -1,15 +1,21 @@
 //! Counts and pairs. All of it can be built again from the feeds; what changes it runs in the
 //! transaction of the event's effect, which also moves the cursor.
 
-mod pairs;
+mod products;
+mod rows;
+
+use std::collections::BTreeMap;
 
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Row as _};
-use stores::sql::{Sql, StoreError, Transaction};
-use uuid::Uuid;
+use stores::sql::{Sql, StoreError, Transaction, padded, places};
 
-use crate::domain::{Bought, Window};
+use crate::domain::Window;
 use crate::metrics::Metrics;
+use rows::{portions, values};
+
+/// Most viewers, or products, that are looked for at a time.
+const LOOKED_FOR: usize = 128;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -43,108 +49,72 @@ impl Store {
         self.sql.ping().await
     }
 
-    /// One more confirmed order holds these, which are distinct.
-    pub(crate) async fn count_order(
+    /// What these viewers looked at last, as far as they are known. What cannot be read is taken as
+    /// nothing: it would be gone after a few looks anyway.
+    pub(crate) async fn windows(
         &self,
         tx: &mut Transaction,
-        products: &[Uuid],
-    ) -> Result<(), StoreError> {
-        if products.is_empty() {
-            return Ok(());
+        viewers: &[&str],
+    ) -> Result<BTreeMap<String, Window>, StoreError> {
+        let mut windows = BTreeMap::new();
+        for some in viewers.chunks(LOOKED_FOR) {
+            let statement = format!(
+                "SELECT viewer, products FROM viewers WHERE viewer IN ({})",
+                places(some.len())
+            );
+            let mut select = sqlx::query(AssertSqlSafe(statement));
+            for viewer in padded(some) {
+                select = select.bind((*viewer).to_owned());
+            }
+            let select = select.fetch_all(&mut **tx);
+            for row in self.sql.run("SELECT", "viewers", select).await? {
+                let products: String = row.try_get("products")?;
+                let window = serde_json::from_str(&products).map(Window);
+                windows.insert(row.try_get("viewer")?, window.unwrap_or_default());
+            }
         }
-        let rows: Vec<_> = (1..=products.len()).map(|n| format!("(${n}, 1)")).collect();
-        let statement = format!(
-            "INSERT INTO bought (product_id, orders) VALUES {} \
-             ON CONFLICT (product_id) DO UPDATE SET orders = bought.orders + 1",
-            rows.join(", ")
-        );
-        let mut insert = sqlx::query(AssertSqlSafe(statement));
-        for product in products {
-            insert = insert.bind(product.to_string());
-        }
-        let insert = insert.execute(&mut **tx);
-        self.sql.run("INSERT", "bought", insert).await.map(drop)
+        Ok(windows)
     }
 
-    /// In how many orders products were, for ids after `after`, by ascending id.
-    pub(crate) async fn counts_after(
-        &self,
-        after: Option<Uuid>,
-        limit: i64,
-    ) -> Result<Vec<Bought>, StoreFailure> {
-        let some = sqlx::query(
-            "SELECT product_id, orders FROM bought WHERE product_id > $1 \
-             ORDER BY product_id LIMIT $2",
-        )
-        .bind(after.map_or(String::new(), |id| id.to_string()))
-        .bind(limit)
-        .fetch_all(self.sql.pool());
-        let rows = self.sql.run("SELECT", "bought", some).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Bought {
-                    product_id: pairs::id(row, "product_id")?,
-                    orders: row.try_get("orders")?,
-                })
-            })
-            .collect()
-    }
-
-    /// What the viewer looked at last. What cannot be read is taken as nothing: it would be gone
-    /// after a few looks anyway.
-    pub(crate) async fn window(
+    pub(crate) async fn keep_windows(
         &self,
         tx: &mut Transaction,
-        viewer: &str,
-    ) -> Result<Window, StoreError> {
-        let one = sqlx::query("SELECT products FROM viewers WHERE viewer = $1")
-            .bind(viewer)
-            .fetch_optional(&mut **tx);
-        let row = self.sql.run("SELECT", "viewers", one).await?;
-        let products: Option<String> = row.map(|row| row.try_get("products")).transpose()?;
-        let products = products.as_deref().map(serde_json::from_str);
-        Ok(Window(products.and_then(Result::ok).unwrap_or_default()))
-    }
-
-    pub(crate) async fn keep_window(
-        &self,
-        tx: &mut Transaction,
-        viewer: &str,
-        window: &Window,
+        windows: &BTreeMap<String, Window>,
     ) -> Result<(), StoreError> {
-        // Ids are always JSON.
-        let products = serde_json::to_string(&window.0).unwrap_or_default();
-        let upsert = sqlx::query(
-            "INSERT INTO viewers (viewer, products) VALUES ($1, $2) \
-             ON CONFLICT (viewer) DO UPDATE SET products = $2",
-        )
-        .bind(viewer)
-        .bind(products)
-        .execute(&mut **tx);
-        self.sql.run("INSERT", "viewers", upsert).await.map(drop)
+        let windows: Vec<_> = windows.iter().collect();
+        for portion in portions(windows.len()) {
+            let statement = format!(
+                "INSERT INTO viewers (viewer, products) VALUES {} \
+                 ON CONFLICT (viewer) DO UPDATE SET products = excluded.products",
+                values(portion.len(), 2)
+            );
+            let mut upsert = sqlx::query(AssertSqlSafe(statement));
+            for (viewer, window) in &windows[portion] {
+                // Ids are always JSON.
+                let products = serde_json::to_string(&window.0).unwrap_or_default();
+                upsert = upsert.bind((*viewer).clone()).bind(products);
+            }
+            let upsert = upsert.execute(&mut **tx);
+            self.sql.run("INSERT", "viewers", upsert).await?;
+        }
+        Ok(())
     }
 
     /// Empties what orders have built.
     pub(crate) async fn forget_orders(&self, tx: &mut Transaction) -> Result<(), StoreError> {
-        self.empty(tx, "bought", "DELETE FROM bought").await?;
-        self.empty(tx, "bought_pairs", "DELETE FROM bought_pairs")
+        self.clear(tx, "UPDATE products SET orders = 0, bought = '[]'")
             .await
     }
 
     /// Empties what views have built.
     pub(crate) async fn forget_views(&self, tx: &mut Transaction) -> Result<(), StoreError> {
-        self.empty(tx, "viewers", "DELETE FROM viewers").await?;
-        self.empty(tx, "viewed_pairs", "DELETE FROM viewed_pairs")
-            .await
+        let delete = sqlx::query("DELETE FROM viewers").execute(&mut **tx);
+        self.sql.run("DELETE", "viewers", delete).await?;
+        self.clear(tx, "UPDATE products SET viewed = '[]'").await
     }
 
-    async fn empty(
-        &self,
-        tx: &mut Transaction,
-        table: &'static str,
-        statement: &'static str,
-    ) -> Result<(), StoreError> {
-        let delete = sqlx::query(statement).execute(&mut **tx);
-        self.sql.run("DELETE", table, delete).await.map(drop)
+    async fn clear(&self, tx: &mut Transaction, update: &'static str) -> Result<(), StoreError> {
+        let update = sqlx::query(update).execute(&mut **tx);
+        self.sql.run("UPDATE", "products", update).await.map(drop)
     }
 }

@@ -70,9 +70,8 @@ async fn recommend(
 ) -> Result<Json<Recommendations>, Problem> {
     let settings = desk.settings.load();
     let limit = page::limit(wanted.limit, settings.shown, settings.shown_max)?;
-    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
     let best = async |tie| {
-        let best = desk.store.best(tie, id, rows).await?;
+        let best = desk.store.best(tie, id, limit).await?;
         desk.metrics.answered(tie, best.len());
         Ok::<_, StoreFailure>(best)
     };

@@ -5,7 +5,7 @@ use testing::eventually;
 use crate::shelf::{Shelf, open, products};
 
 impl Shelf {
-    async fn rebuild(&self, feed: &str, head: usize) {
+    pub(crate) async fn rebuild(&self, feed: &str, head: usize) {
         let path = format!("events/feeds/{feed}/rebuild");
         let answer = self.operator(Method::POST, &path).send().await.unwrap();
         assert_eq!(answer.status(), 202);
@@ -45,9 +45,7 @@ async fn what_was_built_is_built_again_from_the_feeds() {
     let file = format!("sqlite://{folder}/recommendations.db");
     let mut rows = sqlx::AnyConnection::connect(&file).await.unwrap();
     let spoil = [
-        "UPDATE bought SET orders = 99",
-        "UPDATE bought_pairs SET count = 99",
-        "UPDATE viewed_pairs SET count = 99",
+        "UPDATE products SET orders = 99, bought = '[[1,99,1]]', viewed = '[[1,99,1]]'",
         "INSERT INTO viewers (viewer, products) VALUES ('eve', '[]')",
     ];
     for statement in spoil {

@@ -36,7 +36,7 @@ async fn what_is_made_of_an_event_is_in_the_trace_of_its_cause() {
         (link.trace_id, link.span_id),
         (trace.trace_id, trace.span_id)
     );
-    for statement in ["INSERT bought", "INSERT bought_pairs"] {
+    for statement in ["SELECT products", "INSERT products"] {
         tree.assert_edge("process orders", statement);
     }
 }
@@ -49,13 +49,13 @@ async fn each_call_is_one_tree_below_its_callers_span() {
         (
             shelf.ask(a),
             "recommendations GET /api/products/{id}/recommendations
-               recommendations SELECT bought_pairs
-               recommendations SELECT viewed_pairs",
+               recommendations SELECT products
+               recommendations SELECT products",
         ),
         (
             shelf.operator(reqwest::Method::GET, "counts"),
             "recommendations GET /inner/v1/counts
-               recommendations SELECT bought",
+               recommendations SELECT products",
         ),
     ];
     for (request, shape) in calls {

@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Shortest time between two rounds. The first commit after a silence is numbered at once; of many
 /// in a row each does not cost a second commit.
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(15);
 
 /// Numbers for all who wait in this process, until the service stops.
 pub(crate) async fn run(outbox: Outbox, points: Points, stopping: CancellationToken) {

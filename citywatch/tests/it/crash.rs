@@ -298,7 +298,7 @@ async fn no_order_is_lost_when_a_service_dies_where_it_hurts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a quarter of an hour: scripts/crash runs it"]
+#[ignore = "half an hour: scripts/crash runs it"]
 async fn no_order_is_lost_wherever_a_service_dies_or_stands_still() {
     let city = raise(&[
         // Most orders are answered before the bank has said anything, and given up soon.

@@ -10,7 +10,7 @@ use crate::handle::{MAY_LOSE, Worker};
 use crate::request::{ANSWER, TARGET};
 use crate::stats::Series;
 use crate::subject::Variant;
-use crate::worker::Order;
+use crate::worker::{Cpu, Order};
 
 const ROUNDS: usize = 11;
 const REQUESTS: u64 = 16_000;
@@ -19,8 +19,16 @@ const CONNECTIONS: usize = 8;
 /// A server that takes longer has stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// CPU time of the server's process for one request, in nanoseconds, by round.
-pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Series)>> {
+/// CPU time of a server for one request, in nanoseconds, by round.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    /// Of the thread that serves.
+    pub(crate) thread: Series,
+    /// Of the whole process, until everything has been sent.
+    pub(crate) process: Series,
+}
+
+pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Served)>> {
     let mut servers = Vec::new();
     for &variant in variants {
         let mut worker = Worker::start(variant, &[])?;
@@ -29,31 +37,33 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Series)>> {
         client.load(REQUESTS / 10)?;
         worker.note(REQUESTS / 10, 1);
         worker.flush()?;
-        servers.push((worker, client, Series::default()));
+        servers.push((worker, client, Served::default()));
     }
     for round in 0..ROUNDS {
         for turn in 0..servers.len() {
             let which = (turn + round) % servers.len();
-            let (worker, client, series) = &mut servers[which];
+            let (worker, client, served) = &mut servers[which];
             writeln!(
                 std::io::stderr(),
                 "loopback {}/{ROUNDS}: {}",
                 round + 1,
                 worker.variant.title
             )?;
-            let before: u64 = worker.tell(Order::Cpu)?;
+            let before: Cpu = worker.tell(Order::Cpu)?;
             client.load(REQUESTS)?;
             worker.note(REQUESTS, 1);
             worker.flush()?;
-            let after: u64 = worker.tell(Order::Cpu)?;
-            series.0.push((after - before) as f64 / REQUESTS as f64);
+            let after: Cpu = worker.tell(Order::Cpu)?;
+            let each = |cpu: u64| cpu as f64 / REQUESTS as f64;
+            served.thread.0.push(each(after.thread - before.thread));
+            served.process.0.push(each(after.process - before.process));
             worker.arrived()?;
         }
     }
     let mut measured = Vec::new();
-    for (worker, client, series) in servers {
+    for (worker, client, served) in servers {
         drop(client);
-        measured.push((worker.variant, series));
+        measured.push((worker.variant, served));
         worker.end(MAY_LOSE)?;
     }
     Ok(measured)

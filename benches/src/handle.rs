@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::sink::Sink;
 use crate::subject::{Variant, What};
-use crate::worker::{ANSWER, Order, Round, Stopped};
+use crate::worker::{ANSWER, Order, Round, SLICES, Stopped};
 
 /// So that no burst overflows the SDK's queue: what it drops, it would not have to encode.
 const SDK_QUEUE: (&str, &str) = ("OTEL_BSP_MAX_QUEUE_SIZE", "65536");
@@ -96,7 +96,10 @@ impl Worker {
         let name = self.variant.name;
         match order {
             Order::Run { times } | Order::Measured { times } => self.note(times, 1),
-            Order::Round { bursts, times } => self.note(times * u64::from(bursts), bursts.into()),
+            Order::Round { bursts, times } => {
+                let bursts = u64::from(bursts);
+                self.note(times * bursts, bursts * SLICES);
+            }
             _ => {}
         }
         let words = serde_json::to_string(&order)?;

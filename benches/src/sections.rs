@@ -6,8 +6,8 @@ use crate::section::{Bar, Section};
 use crate::soak::{self, RATE};
 use crate::stats::Series;
 use crate::subject::{
-    BARE, FASTRACE, FASTRACE_ONE, IDENTITY, LINE_FMT, LINE_OURS, OURS, OURS_OFF, OURS_ONE,
-    OURS_PARENT, OURS_PARENT_OFF, SDK, SDK_ONE, SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING,
+    BARE, BARE_PARENT, FASTRACE, FASTRACE_ONE, IDENTITY, LINE_FMT, LINE_OURS, OURS, OURS_OFF,
+    OURS_ONE, OURS_PARENT, OURS_PARENT_OFF, SDK, SDK_ONE, SPAN_OURS, SPAN_OURS_OFF, SPAN_TRACING,
     SPAN_TRACING_OFF, TOWER, TOWER_ONE, TOWER_OTEL, TOWER_OTEL_ONE, TRACING, TRACING_ONE, Variant,
 };
 use crate::table::{Table, thousands};
@@ -79,6 +79,7 @@ impl Added {
 pub(crate) fn requests() -> Result<Section> {
     let measured = times::measure(&[
         BARE,
+        BARE_PARENT,
         IDENTITY,
         OURS,
         OURS_PARENT,
@@ -119,8 +120,15 @@ pub(crate) fn requests() -> Result<Section> {
     }
     let ours = thread(OURS)?;
     let ours_one = thread(OURS_ONE)?;
+    // A request that has one more header costs more to make.
+    let bare_parent = measured.of(BARE_PARENT)?;
     let scaled = |variant: Variant, figure: &str, most: f64| -> Result<Bar> {
-        let scaled = thread(variant)?.scaled(&bare.thread);
+        let without = match variant {
+            OURS_PARENT | OURS_PARENT_OFF => bare_parent,
+            _ => bare,
+        };
+        let added = over(&measured.of(variant)?.thread, &without.thread);
+        let scaled = added.scaled(&bare.thread);
         let figure = format!("{figure}, ns over bare, where bare takes {BARE_NS}");
         Ok(scaled.at_most(&figure, most, "", 0))
     };

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A burst is timed in so many slices: the shorter they are, the more of them nothing else disturbs.
 /// Each is still some buffers long.
-const SLICES: u64 = 8;
+pub(crate) const SLICES: u64 = 8;
 /// The thread that serves, as the system numbers it.
 static SERVING: OnceLock<i32> = OnceLock::new();
 

@@ -287,13 +287,13 @@ async fn no_order_is_lost_when_a_service_dies_where_it_hurts() {
         () = refuse(&city, &refused) => unreachable!("they refuse for ever"),
     };
     println!("{table}");
+    heal(&city, &refused).await;
+    settle(&city, shoppers, "short").await;
     assert!(
         missed.is_empty(),
         "never passed: {missed:?}\n{}",
         city.said()
     );
-    heal(&city, &refused).await;
-    settle(&city, shoppers, "short").await;
     city.stop().await;
 }
 

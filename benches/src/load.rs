@@ -7,15 +7,16 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::handle::{MAY_LOSE, Worker};
+use crate::pin;
 use crate::request::{ANSWER, TARGET};
 use crate::stats::Series;
 use crate::subject::Variant;
 use crate::worker::{Cpu, Order};
 
-const ROUNDS: usize = 11;
-const REQUESTS: u64 = 16_000;
+const ROUNDS: usize = 60;
+const REQUESTS: u64 = 4_000;
 /// Under way at the same time, each on a connection that is kept.
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 32;
 /// A server that takes longer has stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,11 +35,12 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Served)>> {
         let mut worker = Worker::start(variant, &[])?;
         let address = worker.tell(Order::Serve)?;
         let mut client = Client::connect(address)?;
-        client.load(REQUESTS / 10)?;
-        worker.note(REQUESTS / 10, 1);
+        client.load(REQUESTS)?;
+        worker.note(REQUESTS, 1);
         worker.flush()?;
         servers.push((worker, client, Served::default()));
     }
+    pin::apart()?;
     for round in 0..ROUNDS {
         for turn in 0..servers.len() {
             let which = (turn + round) % servers.len();
@@ -60,6 +62,7 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Served)>> {
             worker.arrived()?;
         }
     }
+    pin::free()?;
     let mut measured = Vec::new();
     for (worker, client, served) in servers {
         drop(client);

@@ -15,6 +15,7 @@ mod load;
 mod ours;
 #[cfg(feature = "peers")]
 mod peers;
+mod pin;
 mod report;
 mod request;
 mod section;

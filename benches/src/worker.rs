@@ -13,6 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::pin;
 use crate::request;
 use crate::soak;
 use crate::subject::{self, Counts, Subject};
@@ -167,11 +168,14 @@ fn listen(subject: &dyn Subject) -> Result<SocketAddr> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = request::runtime()?;
+    pin::apart()?;
     thread::spawn(move || {
+        pin::serving()?;
         SERVING.get_or_init(|| gettid().as_raw_pid());
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            axum::serve(listener, router).await
+            axum::serve(listener, router).await?;
+            anyhow::Ok(())
         })
     });
     Ok(address)

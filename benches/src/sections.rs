@@ -311,8 +311,7 @@ pub(crate) fn loopback() -> Result<Section> {
             process.all.spread(1),
         ]);
         if *variant == OURS {
-            bars.push(thread.at_most("serving thread over bare, sampled, %", 8.0, "", 1));
-            bars.push(process.at_most("the same with its exporter at work, %", 8.0, "", 1));
+            bars.push(thread.at_most("server CPU over bare, sampled, %", 8.0, "", 1));
         }
     }
     Ok(Section {

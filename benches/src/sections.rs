@@ -133,6 +133,10 @@ pub(crate) fn requests() -> Result<Section> {
         Ok(scaled.at_most(&figure, most, "", 0))
     };
     let bars = vec![
+        ours.at_most("sampled request, ns over bare", 600.0, "", 0),
+        thread(OURS_PARENT)?.at_most("caller sampled, ns over bare", 600.0, "", 0),
+        thread(OURS_OFF)?.at_most("unsampled request, ns over bare", 300.0, "", 0),
+        thread(OURS_PARENT_OFF)?.at_most("caller not sampled, ns over bare", 300.0, "", 0),
         scaled(OURS, "sampled request", 600.0)?,
         scaled(OURS_PARENT, "caller sampled", 600.0)?,
         scaled(OURS_OFF, "unsampled request", 300.0)?,
@@ -311,7 +315,8 @@ pub(crate) fn loopback() -> Result<Section> {
             process.all.spread(1),
         ]);
         if *variant == OURS {
-            bars.push(thread.at_most("server CPU over bare, sampled, %", 8.0, "", 1));
+            bars.push(process.at_most("server CPU over bare, sampled, %", 8.0, "", 1));
+            bars.push(thread.at_most("the serving thread alone, %", 8.0, "", 1));
         }
     }
     Ok(Section {

@@ -4,7 +4,6 @@
 //! carry crosses from one byte to the next.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Two digits for each byte, lowercase.
 pub(super) fn write(out: &mut [u8], bytes: &[u8]) {
@@ -18,29 +17,31 @@ pub(super) fn write(out: &mut [u8], bytes: &[u8]) {
     }
 }
 
-/// The half bytes of as many lowercase digits. Written so that a compiler does many at once.
-#[inline]
-pub(super) fn half_bytes<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
-    let mut half_bytes = [0; N];
-    let mut wrong = 0;
-    for (half_byte, digit) in half_bytes.iter_mut().zip(digits) {
-        let (decimal, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
-        let is_decimal = decimal < 10;
-        wrong |= u8::from(!is_decimal & (letter >= 6));
-        *half_byte = if is_decimal {
-            decimal
-        } else {
-            letter.wrapping_add(10)
-        };
-    }
-    (wrong == 0).then_some(half_bytes)
+/// The number that sixteen digits write. What is no lowercase digit leaves a bit in `wrong`: one
+/// look at the end is enough for many numbers.
+#[inline(always)]
+pub(super) fn read16(digits: &[u8; 16], wrong: &mut u64) -> u64 {
+    let (eights, _) = digits.as_chunks::<8>();
+    let mut half = |eight: [u8; 8]| packed(half_bytes(u64::from_be_bytes(eight), wrong));
+    (half(eights[0]) << 32) | half(eights[1])
 }
 
-/// The number of sixteen half bytes, the highest first.
+/// The number that two digits write, as [`read16`].
 #[inline(always)]
-pub(super) fn joined(half_bytes: &[u8; 16]) -> u64 {
-    let (eights, _) = half_bytes.as_chunks::<8>();
-    (packed(u64::from_be_bytes(eights[0])) << 32) | packed(u64::from_be_bytes(eights[1]))
+pub(super) fn read2(digits: &[u8; 2], wrong: &mut u64) -> u8 {
+    let eight = [b'0', b'0', b'0', b'0', b'0', b'0', digits[0], digits[1]];
+    packed(half_bytes(u64::from_be_bytes(eight), wrong)) as u8
+}
+
+/// What eight digits stand for, one in each byte. They are digits if they are written the same
+/// again.
+#[inline(always)]
+fn half_bytes(digits: u64, wrong: &mut u64) -> u64 {
+    // In ASCII bit 6 tells letters from decimal digits, and a letter's low half counts from one.
+    let letters = (digits >> 6) & ONES;
+    let half_bytes = (digits & (0x0f * ONES)) + 9 * letters;
+    *wrong |= (written(half_bytes) ^ digits) | (half_bytes & (0xf0 * ONES));
+    half_bytes
 }
 
 /// Half bytes, one in each byte, without the gaps between them.
@@ -91,26 +92,24 @@ fn digits(value: u32) -> [u8; 8] {
     spread = (spread | (spread << 16)) & 0x0000_ffff_0000_ffff;
     spread = (spread | (spread << 8)) & 0x00ff_00ff_00ff_00ff;
     spread = (spread | (spread << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    written(spread).to_be_bytes()
+}
+
+/// The digits of eight half bytes.
+#[inline(always)]
+fn written(half_bytes: u64) -> u64 {
     // 1 where the half byte is ten or more.
-    let letters = ((spread + 6 * ONES) >> 4) & ONES;
+    let letters = ((half_bytes + 6 * ONES) >> 4) & ONES;
     let to_letter = u64::from(b'a' - 10 - b'0');
-    (spread + u64::from(b'0') * ONES + to_letter * letters).to_be_bytes()
+    half_bytes + u64::from(b'0') * ONES + to_letter * letters
 }
 
 /// The number that eight digits write.
 #[inline]
 fn number(digits: [u8; 8]) -> Option<u32> {
-    let text = u64::from_be_bytes(digits);
-    // A byte reaches a lower bound if adding what is missing to 0x80 sets its high bit. Bytes that
-    // have it already are caught first; below 0x80 no sum leaves its byte.
-    let reaches = |byte: u8| text.wrapping_add(u64::from(0x80 - byte) * ONES) & HIGH;
-    let digit = reaches(b'0') & !reaches(b'9' + 1);
-    let letter = reaches(b'a') & !reaches(b'f' + 1);
-    if (text & HIGH) | ((digit | letter) ^ HIGH) != 0 {
-        return None;
-    }
-    // A letter's low half byte counts from one.
-    Some(packed((text & (0x0f * ONES)) + 9 * (letter >> 7)) as u32)
+    let mut wrong = 0;
+    let half_bytes = half_bytes(u64::from_be_bytes(digits), &mut wrong);
+    (wrong == 0).then_some(packed(half_bytes) as u32)
 }
 
 #[cfg(test)]
@@ -131,7 +130,8 @@ mod tests {
             assert_eq!(read_wide(&written), Some(value));
             let half = write16(value as u64);
             assert_eq!(half, written[16..]);
-            assert_eq!(joined(&half_bytes(&half).unwrap()), value as u64);
+            let mut wrong = 0;
+            assert_eq!((read16(&half, &mut wrong), wrong), (value as u64, 0));
             for len in 0..=16 {
                 let expected = u64::from_str_radix(&text[..len], 16).unwrap_or(0);
                 assert_eq!(read(&text.as_bytes()[..len]), Some(expected));
@@ -150,7 +150,14 @@ mod tests {
                 digits[at] = byte;
                 let expected = byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
                 assert_eq!(read(&digits).is_some(), expected, "{digits:?}");
-                assert_eq!(half_bytes(&digits).is_some(), expected, "{digits:?}");
+                let mut long = *b"0123cdef09abcdef";
+                long[at] = byte;
+                let mut wrong = 0;
+                read16(&long, &mut wrong);
+                assert_eq!(wrong == 0, expected, "{long:?}");
+                let mut wrong = 0;
+                assert_eq!(read2(&[byte, b'f'], &mut wrong) & 0x0f, 0x0f);
+                assert_eq!(wrong == 0, expected, "{byte}");
             }
         }
     }

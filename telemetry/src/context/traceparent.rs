@@ -20,6 +20,7 @@ pub(crate) fn written(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> 
 
 /// The context in the value of a `traceparent` header. Version 00 is exact; a later one may go on
 /// after another dash, and of its flags only `sampled` is known to mean the same.
+#[inline]
 pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     let text = match value.len() {
         55 => value,
@@ -38,19 +39,18 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     if head[2] != b'-' || head[35] != b'-' || head[52] != b'-' {
         return None;
     }
-    let trace_id = hex::half_bytes(head[3..].first_chunk::<32>()?)?;
-    let (trace_id, _) = trace_id.as_chunks::<16>();
-    let span_id = hex::half_bytes(head[36..].first_chunk::<16>()?)?;
-    let flags = hex::half_bytes(head[53..].first_chunk::<2>()?)?;
+    let mut wrong = 0;
+    let high = hex::read16(head[3..].first_chunk()?, &mut wrong);
+    let low = hex::read16(head[19..].first_chunk()?, &mut wrong);
+    let span_id = hex::read16(head[36..].first_chunk()?, &mut wrong);
+    let flags = hex::read2(head[53..].first_chunk()?, &mut wrong);
     let context = SpanContext {
-        trace_id: TraceId(
-            u128::from(hex::joined(&trace_id[0])) << 64 | u128::from(hex::joined(&trace_id[1])),
-        ),
-        span_id: SpanId(hex::joined(&span_id)),
-        flags: TraceFlags((flags[0] << 4 | flags[1]) & known),
+        trace_id: TraceId(u128::from(high) << 64 | u128::from(low)),
+        span_id: SpanId(span_id),
+        flags: TraceFlags(flags & known),
         tracestate: TraceState::NONE,
     };
-    context.is_valid().then_some(context)
+    (wrong == 0 && context.is_valid()).then_some(context)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How one service's telemetry is set up.
 
 use crate::child;
-use crate::core::{Core, SCHEMA_URL, Signals};
+use crate::core::{Alive, Core, SCHEMA_URL, Signals};
 use crate::export::client::Client;
 use crate::export::exit::Exit;
 use crate::export::signal::Signal;
@@ -216,7 +216,7 @@ impl Builder {
             records,
         };
         let core = Core::new(service, &settings, recording, last_words, http, signals);
-        let core = Arc::new(core);
+        let core = Alive::new(core);
         let push = metrics
             .map(|exit| Push::spawn(&core, exit, &settings.metrics, resource))
             .transpose()

@@ -1,6 +1,8 @@
 //! What every part of one service's telemetry shares.
 
 use crate::context::{Propagators, SpanContext, TraceId};
+#[cfg(feature = "axum")]
+use crate::cores::{self, CoreId};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
 use crate::http::head::{HeadId, Heads};
@@ -12,6 +14,7 @@ use crate::service::Service;
 use crate::settings::{Limits, Settings};
 use crate::span;
 use opentelemetry::InstrumentationScope;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -22,6 +25,8 @@ pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// One service's telemetry, without what only its owner needs.
 #[derive(Debug)]
 pub(crate) struct Core {
+    #[cfg(feature = "axum")]
+    id: CoreId,
     service: Service,
     sampling: Sampling,
     propagators: Propagators,
@@ -64,6 +69,8 @@ impl Core {
         } = signals;
         let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
         Core {
+            #[cfg(feature = "axum")]
+            id: CoreId::next(),
             service,
             sampling: Sampling::new(&settings.sampler),
             propagators: settings.propagators,
@@ -78,6 +85,11 @@ impl Core {
             metrics,
             records,
         }
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn id(&self) -> CoreId {
+        self.id
     }
 
     pub(crate) fn service(&self) -> &Service {
@@ -168,8 +180,30 @@ impl Core {
     }
 }
 
-/// The exporter goes on for a moment, then ends: nobody holds this any more.
-impl Drop for Core {
+/// The core as those hold it who can begin something: handles, edges, layers. Spans under way, and
+/// memory that is kept for the next ones, hold no more than the core.
+#[derive(Debug)]
+pub(crate) struct Alive(Arc<Core>);
+
+impl Alive {
+    pub(crate) fn new(core: Core) -> Arc<Alive> {
+        let alive = Arc::new(Alive(Arc::new(core)));
+        #[cfg(feature = "axum")]
+        cores::announce(&alive);
+        alive
+    }
+}
+
+impl Deref for Alive {
+    type Target = Arc<Core>;
+
+    fn deref(&self) -> &Arc<Core> {
+        &self.0
+    }
+}
+
+/// Nothing can begin any more: the exporter goes on for a moment, then ends.
+impl Drop for Alive {
     fn drop(&mut self) {
         self.spool.close(Instant::now() + self.last_words);
     }

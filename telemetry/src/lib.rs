@@ -40,6 +40,8 @@ mod clock;
 pub mod context;
 mod conventions;
 mod core;
+#[cfg(feature = "axum")]
+mod cores;
 mod counts;
 mod export;
 #[cfg(any(test, fuzzing))]

@@ -4,7 +4,7 @@
 //! It serves from a thread of its own, to few at a time and to nobody for long: whoever finds the
 //! port cannot slow the service down.
 
-use crate::core::Core;
+use crate::core::Alive;
 use crate::settings::Prometheus;
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
@@ -38,7 +38,7 @@ pub(crate) struct Pull {
 
 impl Pull {
     /// Listens as the settings say. The page is that of `core`, as long as there is one.
-    pub(crate) fn start(settings: &Prometheus, core: &Arc<Core>) -> io::Result<Pull> {
+    pub(crate) fn start(settings: &Prometheus, core: &Arc<Alive>) -> io::Result<Pull> {
         let listener = TcpListener::bind((settings.host.as_str(), settings.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -71,7 +71,7 @@ impl Pull {
     }
 }
 
-async fn serve(listener: TcpListener, core: Weak<Core>) -> io::Result<Infallible> {
+async fn serve(listener: TcpListener, core: Weak<Alive>) -> io::Result<Infallible> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -95,7 +95,7 @@ async fn serve(listener: TcpListener, core: Weak<Core>) -> io::Result<Infallible
     }
 }
 
-async fn connection(stream: TcpStream, core: Weak<Core>) -> hyper::Result<()> {
+async fn connection(stream: TcpStream, core: Weak<Alive>) -> hyper::Result<()> {
     let answer = service_fn(|request| {
         let answer = answer(&request, &core);
         async { Ok::<_, Infallible>(answer) }
@@ -106,7 +106,7 @@ async fn connection(stream: TcpStream, core: Weak<Core>) -> hyper::Result<()> {
         .await
 }
 
-fn answer<B>(request: &Request<B>, core: &Weak<Core>) -> Response<Full<Bytes>> {
+fn answer<B>(request: &Request<B>, core: &Weak<Alive>) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::default());
     if request.uri().path() != "/metrics" {
         *answer.status_mut() = StatusCode::NOT_FOUND;

@@ -4,7 +4,7 @@ use crate::builder::Builder;
 use crate::child::SpanLayer;
 use crate::context::current::{self, Current};
 use crate::context::{InCurrent, SpanId, TraceFlags, TraceId};
-use crate::core::Core;
+use crate::core::Alive;
 use crate::counts::{ShutdownReport, SpanCounts};
 use crate::export::collector::Deliveries;
 use crate::http::Edge;
@@ -23,6 +23,9 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 /// One service's telemetry. A handle: clones are cheap and share everything.
+///
+/// Keep one until [`shutdown`](Self::shutdown): once no handle is left, and no [`Edge`] and no layer,
+/// the exporter goes on for a moment and ends. What a layer has made of a service keeps nothing alive.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     pub(crate) inner: Arc<Inner>,
@@ -30,7 +33,7 @@ pub struct Telemetry {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<Alive>,
     pub(crate) way: Way,
     pub(crate) push: Option<Push>,
     pub(crate) log: Option<log::Handle>,
@@ -78,7 +81,7 @@ impl Telemetry {
         SpanLayer::new().with_root(self).build()
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Alive> {
         &self.inner.core
     }
 

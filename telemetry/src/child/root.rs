@@ -2,7 +2,7 @@
 
 use crate::context::current::{Carried, Current};
 use crate::context::{SpanId, TraceFlags, TraceId};
-use crate::core::Core;
+use crate::core::{Alive, Core};
 use crate::sampling::Subject;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, LazyLock, Weak};
@@ -12,16 +12,16 @@ use std::sync::{Arc, LazyLock, Weak};
 pub(super) enum Root {
     /// Nobody's: they are not recorded.
     None,
-    Service(Weak<Core>),
+    Service(Weak<Alive>),
     /// The process's one service's.
     Process,
 }
 
 /// The services that share the process's subscriber.
-static SERVICES: LazyLock<ArcSwap<Vec<Weak<Core>>>> = LazyLock::new(ArcSwap::default);
+static SERVICES: LazyLock<ArcSwap<Vec<Weak<Alive>>>> = LazyLock::new(ArcSwap::default);
 
 /// Another service shares the process's subscriber.
-pub(crate) fn announce(core: &Arc<Core>) {
+pub(crate) fn announce(core: &Arc<Alive>) {
     SERVICES.rcu(|services| {
         let alive = services.iter().filter(|service| service.strong_count() > 0);
         let mut services: Vec<_> = alive.cloned().collect();
@@ -32,16 +32,17 @@ pub(crate) fn announce(core: &Arc<Core>) {
 
 impl Root {
     pub(super) fn core(&self) -> Option<Arc<Core>> {
-        match self {
-            Root::None => None,
-            Root::Service(core) => core.upgrade(),
+        let alive = match self {
+            Root::None => return None,
+            Root::Service(core) => core.upgrade()?,
             Root::Process => {
                 let services = SERVICES.load();
                 let mut alive = services.iter().filter_map(Weak::upgrade);
                 // With several, nobody could say whose a span is.
-                alive.next().filter(|_| alive.next().is_none())
+                alive.next().filter(|_| alive.next().is_none())?
             }
-        }
+        };
+        Some(Arc::clone(&alive))
     }
 }
 

@@ -57,6 +57,17 @@ impl Carried {
 }
 
 impl Current {
+    pub(crate) fn new(ids: Ids, core: Arc<Core>, carried: Option<Arc<Carried>>) -> Current {
+        let (trace_id, span_id, flags) = ids;
+        Current {
+            trace_id,
+            span_id,
+            flags,
+            core,
+            carried,
+        }
+    }
+
     /// The context of a span that the OpenTelemetry API has begun outside any request.
     pub(crate) fn of(span: SpanContext, core: Arc<Core>) -> Current {
         Current {
@@ -124,6 +135,7 @@ impl Current {
     }
 
     /// The same context as the OpenTelemetry API sees it, if anybody looks.
+    #[inline]
     pub(crate) fn to_otel(&self) -> Option<opentelemetry::Context> {
         self.core.speaks_otel().then(|| crate::otel::context(self))
     }
@@ -262,6 +274,29 @@ impl Scoped {
         }
     }
 
+    /// Becomes the context of another span. References to the same service are not counted anew.
+    pub(crate) fn renew(&mut self, core: &Arc<Core>, ids: Ids, carried: Option<Arc<Carried>>) {
+        if !Arc::ptr_eq(&self.current.core, core) {
+            self.current.core = Arc::clone(core);
+            self.lent.take();
+        }
+        self.current.replace_ids(ids);
+        if let Some((_, lent)) = self.lent.get_mut() {
+            lent.clone_from(&carried);
+        }
+        self.current.carried = carried;
+        self.otel = self.current.to_otel();
+    }
+
+    /// Lets go of what was only this span's.
+    pub(crate) fn rest(&mut self) {
+        self.otel = None;
+        self.current.carried = None;
+        if let Some((_, lent)) = self.lent.get_mut() {
+            *lent = None;
+        }
+    }
+
     pub(crate) fn current(&self) -> &Current {
         &self.current
     }
@@ -312,7 +347,9 @@ pub(crate) struct InPlace<'a> {
 
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
-        detach_late();
+        if self.scoped.current.core.speaks_otel() {
+            detach_late();
+        }
         let found = change(|cell| match self.previous.take() {
             None => cell.take(),
             previous => std::mem::replace(cell, previous),

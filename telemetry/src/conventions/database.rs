@@ -34,7 +34,7 @@ pub use super::sql::{sanitize, summary};
 pub use crate::metrics::PoolState;
 
 use super::server::Server;
-use crate::core::Core;
+use crate::core::Alive;
 use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -43,7 +43,7 @@ use std::sync::{Arc, Mutex};
 /// Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Database {
-    core: Arc<Core>,
+    core: Arc<Alive>,
     about: Arc<About>,
 }
 
@@ -69,7 +69,7 @@ enum Text {
 }
 
 impl Database {
-    pub(crate) fn new(core: &Arc<Core>, system: System) -> Database {
+    pub(crate) fn new(core: &Arc<Alive>, system: System) -> Database {
         Database {
             core: Arc::clone(core),
             about: Arc::new(About {

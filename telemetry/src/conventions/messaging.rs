@@ -35,20 +35,20 @@ pub use self::consumer::{ProcessBuilder, ReceiveBuilder, SettleBuilder};
 pub use self::producer::{CreateBuilder, SendBuilder};
 
 use super::server::Server;
-use crate::core::Core;
+use crate::core::Alive;
 use std::sync::Arc;
 
 /// A broker as its clients see it: see [`Telemetry::messaging`](crate::Telemetry::messaging).
 /// Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Messaging {
-    core: Arc<Core>,
+    core: Arc<Alive>,
     system: &'static str,
     server: Server,
 }
 
 impl Messaging {
-    pub(crate) fn new(core: &Arc<Core>, system: &'static str) -> Messaging {
+    pub(crate) fn new(core: &Arc<Alive>, system: &'static str) -> Messaging {
         Messaging {
             core: Arc::clone(core),
             system,

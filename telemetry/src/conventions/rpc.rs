@@ -18,7 +18,7 @@
 
 use super::server::Server;
 use crate::context::{self, Baggage, Carrier, CarrierMut, InCurrent, SpanContext};
-use crate::core::Core;
+use crate::core::{Alive, Core};
 use crate::metrics::LabelValue;
 use crate::span::encode::Kind;
 use crate::span::handle::{Span, SpanBuilder};
@@ -114,12 +114,12 @@ enum Side {
 /// Calls by one system: see [`Telemetry::rpc`](crate::Telemetry::rpc). Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Rpc {
-    core: Arc<Core>,
+    core: Arc<Alive>,
     system: System,
 }
 
 impl Rpc {
-    pub(crate) fn new(core: &Arc<Core>, system: System) -> Rpc {
+    pub(crate) fn new(core: &Arc<Alive>, system: System) -> Rpc {
         Rpc {
             core: Arc::clone(core),
             system,

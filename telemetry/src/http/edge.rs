@@ -14,11 +14,12 @@ use crate::context::{
     self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
     parse_traceparent,
 };
-use crate::core::Core;
+use crate::core::{Alive, Core};
+#[cfg(feature = "axum")]
+use crate::cores::CoreId;
 use crate::sampling::Subject;
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
-use crate::span::limits::Limits;
 use crate::span::pool;
 use http::{HeaderMap, Uri};
 use std::net::SocketAddr;
@@ -59,140 +60,23 @@ pub struct ServerRequest<'a> {
 /// Makes server and client spans for one service. Cheap to clone; needs no runtime.
 #[derive(Debug, Clone)]
 pub struct Edge {
-    core: Arc<Core>,
+    core: Arc<Alive>,
 }
 
 impl Edge {
-    pub(crate) fn new(core: Arc<Core>) -> Edge {
+    pub(crate) fn new(core: Arc<Alive>) -> Edge {
         Edge { core }
     }
 
     /// Begins the span of a request that came in.
     #[must_use]
     pub fn start(&self, request: &ServerRequest<'_>) -> ServerSpan {
-        self.start_from(request, || request.peer)
+        start_from(&self.core, request, || request.peer)
     }
 
-    /// The same, when the peer has to be looked for.
-    #[inline]
-    pub(super) fn start_from(
-        &self,
-        request: &ServerRequest<'_>,
-        peer: impl FnOnce() -> Option<SocketAddr>,
-    ) -> ServerSpan {
-        let scan = Scan::of(request.headers);
-        let Origins {
-            parent,
-            link,
-            carried,
-        } = self.origins(request, &scan);
-        let (trace_id, flags, parent_span) = match &parent {
-            Some(parent) => (
-                parent.trace_id,
-                Some(parent.flags),
-                Parent {
-                    span_id: parent.span_id,
-                    remote: parent.is_valid(),
-                },
-            ),
-            None => (TraceId::random(), None, Parent::NONE),
-        };
-        let subject = Subject {
-            route: request.route.unwrap_or(request.uri.path()),
-            method: request.method.as_str(),
-        };
-        let decision = self.core.sample(trace_id, parent.as_ref(), subject);
-        let flags = flags.unwrap_or(TraceFlags::RANDOM);
-        let current = Current {
-            trace_id,
-            span_id: SpanId::random(),
-            flags: flags.with_sampled(decision.sampled),
-            core: Arc::clone(&self.core),
-            carried: match decision.tracestate {
-                None => carried,
-                Some(state) => Carried::with_tracestate(carried, state),
-            },
-        };
-        let origin = match request.trust {
-            Trust::Parent if scan.is_forwarded => origin::forwarded(&scan),
-            _ => Origin::default(),
-        };
-        let scheme = origin
-            .scheme
-            .unwrap_or_else(|| Scheme::of(request.uri.scheme_str().unwrap_or(request.scheme)));
-        let form = Form {
-            head: self.core.head(request.route.unwrap_or_default()),
-            method: self.core.http.methods.of(request.method),
-            scheme,
-            version: Version::of(request.version),
-        };
-        let attributes = current.is_recording().then(|| {
-            let limits = self.core.limits();
-            let mut out = Attributes::after(limits, Head::ATTRIBUTES);
-            describe(&mut out, limits, request, &scan, &form, &origin, peer());
-            let headers = &self.core.http.request_headers;
-            headers.record(&mut out, limits, request.headers);
-            if let Some(link) = &link {
-                out.field(|out| encode::link(out, link, true));
-            }
-            out
-        });
-        let sizes = self.core.http.body_sizes;
-        let sizes = sizes.then(|| Box::new(Sizes::of(request.headers)));
-        ServerSpan::new(current, parent_span, form, attributes, sizes)
-    }
-
-    /// What the caller's context is to this request.
-    #[inline(always)]
-    fn origins(&self, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins {
-        let (caller, baggage) = self.caller(request, scan);
-        match request.trust {
-            Trust::Link => Origins {
-                parent: None,
-                link: caller.filter(SpanContext::is_valid),
-                carried: None,
-            },
-            Trust::Parent => {
-                let state = caller.as_ref().map(|caller| &caller.tracestate);
-                // Most callers carry nothing.
-                let carried = match state {
-                    None | Some(&TraceState::NONE) if baggage.is_empty() => None,
-                    state => Carried::new(state.cloned().unwrap_or_default(), baggage),
-                };
-                Origins {
-                    parent: caller,
-                    link: None,
-                    carried,
-                }
-            }
-        }
-    }
-
-    /// What the caller says of itself. In the usual formats the scan has found it already.
-    #[inline(always)]
-    fn caller(
-        &self,
-        request: &ServerRequest<'_>,
-        scan: &Scan<'_>,
-    ) -> (Option<SpanContext>, Baggage) {
-        let propagators = self.core.propagators();
-        let headers = request.headers;
-        if propagators != Propagators::W3C {
-            return propagators.extract(headers);
-        }
-        let parent = scan.traceparent.filter(|_| scan.traceparents == 1);
-        let mut caller = parent.and_then(|parent| parse_traceparent(parent.as_bytes()));
-        if let Some(caller) = &mut caller
-            && scan.has_tracestate
-        {
-            caller.tracestate = context::extract_tracestate(headers);
-        }
-        let baggage = if scan.has_baggage && request.trust == Trust::Parent {
-            context::extract_baggage(headers)
-        } else {
-            Baggage::EMPTY
-        };
-        (caller, baggage)
+    #[cfg(feature = "axum")]
+    pub(super) fn core(&self) -> CoreId {
+        self.core.id()
     }
 
     /// Begins the span of a request that goes out from the current context; without one, a trace
@@ -213,53 +97,168 @@ impl Edge {
             // A span of the OpenTelemetry API outside of any request of ours.
             None => (context::current(), None),
         };
-        self.client_of(parent.as_ref(), carried, request, template)
+        client_of(&self.core, parent.as_ref(), carried, request, template)
     }
+}
 
-    pub(super) fn client_of(
-        &self,
-        parent: Option<&SpanContext>,
-        carried: Option<Arc<Carried>>,
-        request: &ClientRequest<'_>,
-        template: Option<&str>,
-    ) -> ClientSpan {
-        let subject = Subject {
-            route: template.unwrap_or(request.uri.path()),
-            method: request.method.as_str(),
-        };
-        let (trace_id, flags, decision) = match parent {
-            Some(parent) => (
-                parent.trace_id,
-                parent.flags,
-                self.core.sample_within(parent, subject),
-            ),
-            None => {
-                let trace_id = TraceId::random();
-                let decision = self.core.sample(trace_id, None, subject);
-                (trace_id, TraceFlags::RANDOM, decision)
-            }
-        };
-        let current = Current {
-            trace_id,
-            span_id: SpanId::random(),
-            flags: flags.with_sampled(decision.sampled),
-            core: Arc::clone(&self.core),
-            carried: match decision.tracestate {
-                None => carried,
-                Some(state) => Carried::with_tracestate(carried, state),
-            },
-        };
-        let span_id = parent.map_or(SpanId(0), |parent| parent.span_id);
-        ClientSpan::new(
-            current,
+/// Begins the span of a request that came in; its peer has to be looked for.
+#[inline]
+pub(super) fn start_from(
+    core: &Arc<Core>,
+    request: &ServerRequest<'_>,
+    peer: impl FnOnce() -> Option<SocketAddr>,
+) -> ServerSpan {
+    let scan = Scan::of(request.headers);
+    let Origins {
+        parent,
+        link,
+        carried,
+    } = origins(core, request, &scan);
+    let (trace_id, flags, parent_span) = match &parent {
+        Some(parent) => (
+            parent.trace_id,
+            parent.flags,
             Parent {
-                span_id,
-                remote: false,
+                span_id: parent.span_id,
+                remote: parent.is_valid(),
             },
-            request,
-            template,
-        )
+        ),
+        None => (TraceId::random(), TraceFlags::RANDOM, Parent::NONE),
+    };
+    let subject = Subject {
+        route: request.route.unwrap_or_else(|| request.uri.path()),
+        method: request.method.as_str(),
+    };
+    let decision = core.sample(trace_id, parent.as_ref(), subject);
+    let flags = flags.with_sampled(decision.sampled);
+    let carried = match decision.tracestate {
+        None => carried,
+        Some(state) => Carried::with_tracestate(carried, state),
+    };
+    let origin = match request.trust {
+        Trust::Parent if scan.is_forwarded => origin::forwarded(&scan),
+        _ => Origin::default(),
+    };
+    let scheme = origin
+        .scheme
+        .unwrap_or_else(|| Scheme::of(request.uri.scheme_str().unwrap_or(request.scheme)));
+    let form = Form {
+        head: core.head(request.route.unwrap_or_default()),
+        method: core.http.methods.of(request.method),
+        scheme,
+        version: Version::of(request.version),
+    };
+    let recorded = decision.sampled && core.is_recording();
+    let attributes = recorded.then(|| {
+        let mut out = describe(core, request, &scan, form, &origin, peer());
+        if let Some(link) = &link {
+            out.field(|out| encode::link(out, link, true));
+        }
+        out
+    });
+    let sizes = core.http.body_sizes;
+    let sizes = sizes.then(|| Box::new(Sizes::of(request.headers)));
+    let ids = (trace_id, SpanId::random(), flags);
+    ServerSpan::new(core, ids, carried, parent_span, form, attributes, sizes)
+}
+
+/// What the caller's context is to this request.
+#[inline(always)]
+fn origins(core: &Core, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins {
+    let (caller, baggage) = caller(core, request, scan);
+    match request.trust {
+        Trust::Link => Origins {
+            parent: None,
+            link: caller.filter(SpanContext::is_valid),
+            carried: None,
+        },
+        Trust::Parent => {
+            let state = caller.as_ref().map(|caller| &caller.tracestate);
+            // Most callers carry nothing.
+            let carried = match state {
+                None | Some(&TraceState::NONE) if baggage.is_empty() => None,
+                state => Carried::new(state.cloned().unwrap_or_default(), baggage),
+            };
+            Origins {
+                parent: caller,
+                link: None,
+                carried,
+            }
+        }
     }
+}
+
+/// What the caller says of itself. In the usual formats the scan has found it already.
+#[inline(always)]
+fn caller(
+    core: &Core,
+    request: &ServerRequest<'_>,
+    scan: &Scan<'_>,
+) -> (Option<SpanContext>, Baggage) {
+    let propagators = core.propagators();
+    let headers = request.headers;
+    if propagators != Propagators::W3C {
+        return propagators.extract(headers);
+    }
+    let parent = scan.traceparent.filter(|_| scan.traceparents == 1);
+    let mut caller = parent.and_then(|parent| parse_traceparent(parent.as_bytes()));
+    if let Some(caller) = &mut caller
+        && scan.has_tracestate
+    {
+        caller.tracestate = context::extract_tracestate(headers);
+    }
+    let baggage = if scan.has_baggage && request.trust == Trust::Parent {
+        context::extract_baggage(headers)
+    } else {
+        Baggage::EMPTY
+    };
+    (caller, baggage)
+}
+
+/// The span of a request that goes out within another span, or begins a trace.
+pub(super) fn client_of(
+    core: &Arc<Core>,
+    parent: Option<&SpanContext>,
+    carried: Option<Arc<Carried>>,
+    request: &ClientRequest<'_>,
+    template: Option<&str>,
+) -> ClientSpan {
+    let subject = Subject {
+        route: template.unwrap_or(request.uri.path()),
+        method: request.method.as_str(),
+    };
+    let (trace_id, flags, decision) = match parent {
+        Some(parent) => (
+            parent.trace_id,
+            parent.flags,
+            core.sample_within(parent, subject),
+        ),
+        None => {
+            let trace_id = TraceId::random();
+            let decision = core.sample(trace_id, None, subject);
+            (trace_id, TraceFlags::RANDOM, decision)
+        }
+    };
+    let current = Current {
+        trace_id,
+        span_id: SpanId::random(),
+        flags: flags.with_sampled(decision.sampled),
+        core: Arc::clone(core),
+        carried: match decision.tracestate {
+            None => carried,
+            Some(state) => Carried::with_tracestate(carried, state),
+        },
+    };
+    let span_id = parent.map_or(SpanId(0), |parent| parent.span_id);
+    ClientSpan::new(
+        current,
+        Parent {
+            span_id,
+            remote: false,
+        },
+        request,
+        template,
+    )
 }
 
 /// Where a request's trace comes from.
@@ -271,14 +270,15 @@ struct Origins {
 
 /// The attributes that are known when a request comes in, but for those of its head.
 fn describe(
-    out: &mut Attributes,
-    limits: &Limits,
+    core: &Core,
     request: &ServerRequest<'_>,
     scan: &Scan<'_>,
-    form: &Form,
+    form: Form,
     origin: &Origin<'_>,
     peer: Option<SocketAddr>,
-) {
+) -> Attributes {
+    let limits = core.limits();
+    let mut out = Attributes::after(limits, Head::ATTRIBUTES);
     if form.method == Method::OTHER {
         let method = request.method.as_str();
         out.push(limits, "http.request.method_original", method);
@@ -307,4 +307,7 @@ fn describe(
         out.text(limits, "network.peer.address", address.as_str());
         out.number(limits, "network.peer.port", peer.port());
     }
+    let headers = &core.http.request_headers;
+    headers.record(&mut out, limits, request.headers);
+    out
 }

@@ -1,10 +1,11 @@
 //! The core as a tower layer.
 
 use super::body::TrackedBody;
-use super::edge::{Edge, ServerRequest, Trust};
+use super::edge::{Edge, ServerRequest, Trust, start_from};
 use super::server::ServerSpan;
 use super::sizes::{Counted, content_length};
 use crate::Telemetry;
+use crate::cores::{self, CoreId};
 use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
@@ -16,7 +17,7 @@ use pin_project_lite::pin_project;
 use std::any::TypeId;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tower::{Layer, Service};
 
 /// Writes the answer's trace, so that a client can ask for it.
@@ -82,7 +83,9 @@ impl<S> Layer<S> for ServerLayer {
     fn layer(&self, inner: S) -> ServerService<S> {
         ServerService {
             inner,
-            layer: self.clone(),
+            core: self.edge.core(),
+            trust: self.trust,
+            answer: self.answer,
         }
     }
 }
@@ -91,7 +94,9 @@ impl<S> Layer<S> for ServerLayer {
 #[derive(Debug, Clone)]
 pub struct ServerService<S> {
     inner: S,
-    layer: ServerLayer,
+    core: CoreId,
+    trust: Trust,
+    answer: Traceresponse,
 }
 
 impl<S, R> Service<Request> for ServerService<S>
@@ -123,31 +128,31 @@ where
             peer: None,
             scheme: "http",
             route: extensions.get::<MatchedPath>().map(MatchedPath::as_str),
-            trust: self.layer.trust,
+            trust: self.trust,
         };
-        let span = self.layer.edge.start_from(&request_in, peer);
+        let span = cores::with(self.core, |core| start_from(core, &request_in, peer));
         let head_only = *request.method() == Method::HEAD;
-        if let Some(counted) = span.counted() {
+        if let Some(counted) = span.as_ref().and_then(ServerSpan::counted) {
             count_body(&mut request, counted);
         }
-        let answer = self.layer.answer;
+        let answer = self.answer;
         // A route of axum's only makes a future; what else a service does belongs to the span.
         if TypeId::of::<S>() == TypeId::of::<Route>() {
             return ResponseFuture {
                 // Large, and made where it stays.
                 inner: self.inner.call(request),
-                span: Some(span),
+                span,
                 head_only,
                 answer,
             };
         }
         let inner = {
-            let _scope = span.scope();
+            let _scope = span.as_ref().map(ServerSpan::scope);
             self.inner.call(request)
         };
         ResponseFuture {
             inner,
-            span: Some(span),
+            span,
             head_only,
             answer,
         }
@@ -183,53 +188,57 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = {
+        // Changed where it is: an answer is large, and moved often enough.
+        let mut polled = {
             let _scope = this.span.as_ref().map(ServerSpan::scope);
             this.inner.poll(cx)
-        };
-        let result = ready!(polled);
-        let mut span = this.span.take();
-        let mut response = match result {
-            Ok(response) => response.map(Body::new),
-            Err(error) => {
-                if let Some(span) = &mut span {
-                    span.set_error("service_error");
-                }
-                return Poll::Ready(Err(error));
-            }
-        };
-        let status = response.status();
-        if let Some(span) = &mut span {
-            span.status(status);
-            span.response_headers(response.headers());
-            let names_trace = match this.answer {
-                Traceresponse::Sampled => span.is_recorded(),
-                Traceresponse::Always => true,
-                Traceresponse::Never => false,
-            };
-            if names_trace {
-                response
-                    .headers_mut()
-                    .insert(TRACERESPONSE, span.traceresponse());
+        }
+        .map_ok(|response| response.map(Body::new));
+        if let Poll::Ready(result) = &mut polled
+            && let Some(mut span) = this.span.take()
+        {
+            match result {
+                Ok(response) => follow(response, span, *this.head_only, *this.answer),
+                Err(_) => span.set_error("service_error"),
             }
         }
-        let exact = response.body().size_hint().exact();
-        let expected = if *this.head_only || has_no_body(status) {
-            Some(0)
-        } else {
-            exact.or_else(|| content_length(response.headers()))
-        };
-        // In its place: an answer is large for what is done here.
-        let body = response.body_mut();
-        *body = Body::new(TrackedBody {
-            inner: std::mem::take(body),
-            span,
-            expected,
-            in_memory: exact.is_some(),
-            sent: 0,
-        });
-        Poll::Ready(Ok(response))
+        polled
     }
+}
+
+/// Tells the span of the answer, and the answer's body to end it.
+fn follow(
+    response: &mut Response<Body>,
+    mut span: ServerSpan,
+    head_only: bool,
+    answer: Traceresponse,
+) {
+    let status = response.status();
+    span.status(status);
+    span.response_headers(response.headers());
+    let names_trace = match answer {
+        Traceresponse::Sampled => span.is_recorded(),
+        Traceresponse::Always => true,
+        Traceresponse::Never => false,
+    };
+    if names_trace {
+        let value = span.traceresponse();
+        response.headers_mut().insert(TRACERESPONSE, value);
+    }
+    let exact = response.body().size_hint().exact();
+    let expected = if head_only || has_no_body(status) {
+        Some(0)
+    } else {
+        exact.or_else(|| content_length(response.headers()))
+    };
+    let body = response.body_mut();
+    *body = Body::new(TrackedBody {
+        inner: std::mem::take(body),
+        span: Some(span),
+        expected,
+        in_memory: exact.is_some(),
+        sent: 0,
+    });
 }
 
 /// The server sends no body with these, whatever the handler made.

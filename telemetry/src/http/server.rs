@@ -1,21 +1,23 @@
 //! The span of a request that came in.
 
 use super::client::{ClientRequest, ClientSpan};
-use super::edge::Edge;
+use super::edge;
 use super::head::HeadId;
 use super::methods::Method;
 use super::semconv::{self, Scheme, Version};
 use super::sizes::{self, Sizes};
 use super::traceresponse;
 use crate::clock::{self, Instant};
-use crate::context::current::{Current, InPlace, Scoped};
+use crate::context::current::{Carried, Current, Ids, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
-use crate::metrics::{Exemplar, Finished, ServerLabels};
+use crate::core::Core;
+use crate::metrics::{BodySizes, Exemplar, Finished, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The span of a request that came in, its metrics and its context.
 ///
@@ -27,7 +29,8 @@ pub struct ServerSpan {
 }
 
 thread_local! {
-    /// Those of spans that ended on this thread: memory for the next ones.
+    /// Those of spans that ended on this thread: for the next ones, memory and references to the
+    /// service, which are dear to count because all threads share the counts.
     #[expect(clippy::vec_box, reason = "the box is what is kept")]
     static ENDED: RefCell<Vec<Box<State>>> = const { RefCell::new(Vec::new()) };
 }
@@ -37,8 +40,7 @@ const MAX_ENDED: usize = 64;
 
 #[derive(Debug)]
 struct State {
-    /// `None` once the span has ended.
-    scoped: Option<Scoped>,
+    scoped: Scoped,
     parent: Parent,
     start: Instant,
     form: Form,
@@ -70,21 +72,23 @@ impl ServerSpan {
     // Its arguments are large, and go where they stay.
     #[inline(always)]
     pub(super) fn new(
-        current: Current,
+        core: &Arc<Core>,
+        ids: Ids,
+        carried: Option<Arc<Carried>>,
         parent: Parent,
         form: Form,
         attributes: Option<Attributes>,
         sizes: Option<Box<Sizes>>,
     ) -> ServerSpan {
-        current.core.metrics.server.begin(form.method, form.scheme);
-        let otel = current.to_otel();
-        let scoped = Some(Scoped::new(current, otel));
+        core.metrics.server.begin(form.method, form.scheme);
         let start = Instant::now();
         let ended = ENDED.try_with(|ended| ended.borrow_mut().pop());
         let Some(mut state) = ended.ok().flatten() else {
+            let current = Current::new(ids, Arc::clone(core), carried);
+            let otel = current.to_otel();
             return ServerSpan {
                 state: Some(Box::new(State {
-                    scoped,
+                    scoped: Scoped::new(current, otel),
                     parent,
                     start,
                     form,
@@ -96,7 +100,7 @@ impl ServerSpan {
             };
         };
         // One by one: a state made elsewhere would be copied as a whole.
-        state.scoped = scoped;
+        state.scoped.renew(core, ids, carried);
         state.parent = parent;
         state.start = start;
         state.form = form;
@@ -122,7 +126,7 @@ impl ServerSpan {
     }
 
     fn current(&self) -> &Current {
-        under_way(&self.state().scoped).current()
+        self.state().scoped.current()
     }
 
     /// The span's ids.
@@ -136,7 +140,7 @@ impl ServerSpan {
     #[must_use]
     pub fn scope(&self) -> Scope<'_> {
         Scope {
-            _in_place: under_way(&self.state().scoped).enter(),
+            _in_place: self.state().scoped.enter(),
         }
     }
 
@@ -158,7 +162,7 @@ impl ServerSpan {
             attributes, scoped, ..
         } = self.state_mut();
         if let Some(out) = attributes {
-            let core = &under_way(scoped).current().core;
+            let core = &scoped.current().core;
             out.set(core.limits(), key, &value.into());
         }
     }
@@ -170,7 +174,7 @@ impl ServerSpan {
             attributes, scoped, ..
         } = self.state_mut();
         if let Some(out) = attributes {
-            let core = &under_way(scoped).current().core;
+            let core = &scoped.current().core;
             core.http
                 .response_headers
                 .record(out, core.limits(), headers);
@@ -228,21 +232,13 @@ impl ServerSpan {
     #[must_use]
     pub fn client(&self, request: &ClientRequest<'_>) -> ClientSpan {
         let current = self.current();
-        let edge = Edge::new(Arc::clone(&current.core));
-        edge.client_of(
+        edge::client_of(
+            &current.core,
             Some(&self.context()),
             current.carried.clone(),
             request,
             None,
         )
-    }
-}
-
-/// The context of a span that has not ended.
-fn under_way(scoped: &Option<Scoped>) -> &Scoped {
-    match scoped {
-        Some(scoped) => scoped,
-        None => unreachable!("a span ends in its drop only"),
     }
 }
 
@@ -260,21 +256,14 @@ impl State {
             }
             _ => None,
         };
-        let current = under_way(&self.scoped).current();
+        let current = self.scoped.current();
         let core = &current.core;
-        let Form {
-            head,
-            method,
-            scheme,
-            version,
-        } = self.form;
-        let head = core.heads.get(head);
         let labels = ServerLabels {
-            route: head.place(),
-            method,
+            route: core.heads.get(self.form.head).place(),
+            method: self.form.method,
             status: self.status,
-            version,
-            scheme,
+            version: self.form.version,
+            scheme: self.form.scheme,
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
@@ -296,20 +285,40 @@ impl State {
             sizes: sizes.as_ref(),
         };
         core.metrics.server.record(&labels, finished);
-        let Some(mut attributes) = self.attributes.take() else {
-            return;
-        };
+        if let Some(attributes) = self.attributes.take() {
+            self.write(attributes, error, sizes.as_ref(), end, duration);
+        }
+    }
+
+    /// Writes the span down.
+    fn write(
+        &self,
+        mut attributes: Attributes,
+        error: Option<&str>,
+        sizes: Option<&BodySizes>,
+        end: u64,
+        duration: Duration,
+    ) {
+        let current = self.scoped.current();
+        let core = &current.core;
+        let Form {
+            head,
+            method,
+            scheme,
+            version,
+        } = self.form;
         if self.status != 0 {
             attributes.number(core.limits(), "http.response.status_code", self.status);
         }
         if let Some(error) = error {
             attributes.push(core.limits(), "error.type", error);
         }
-        if let Some(sizes) = &sizes {
+        if let Some(sizes) = sizes {
             sizes::describe(&mut attributes, core.limits(), sizes);
         }
         core.record(|out| {
             encode::opening(out, current, self.parent, end, duration);
+            let head = core.heads.get(head);
             out.extend_from_slice(head.encoded(method, scheme, version, core.limits()));
             attributes.finish(out);
             if error.is_some() {
@@ -325,8 +334,7 @@ impl Drop for ServerSpan {
             return;
         };
         state.end();
-        // What is kept is memory only.
-        state.scoped = None;
+        state.scoped.rest();
         state.sizes = None;
         let _ = ENDED.try_with(|ended| {
             let mut ended = ended.borrow_mut();

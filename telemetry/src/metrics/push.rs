@@ -13,7 +13,7 @@ use super::delta::Baseline;
 use super::family::{Data, Snapshot};
 use super::otlp::{self, Envelope, Times};
 use crate::clock;
-use crate::core::Core;
+use crate::core::Alive;
 use crate::export::exit::Exit;
 use crate::settings::{MetricsSettings, Temporality};
 
@@ -38,7 +38,7 @@ impl Push {
     /// # Errors
     /// If no thread can be started.
     pub(crate) fn spawn(
-        core: &Arc<Core>,
+        core: &Arc<Alive>,
         mut exit: Exit,
         settings: &MetricsSettings,
         resource: Vec<u8>,
@@ -97,7 +97,7 @@ impl Push {
 }
 
 struct Pusher {
-    core: Weak<Core>,
+    core: Weak<Alive>,
     exit: Exit,
     envelope: Envelope,
     interval: Duration,

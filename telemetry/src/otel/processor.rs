@@ -2,7 +2,7 @@
 
 use super::scopes::Scopes;
 use crate::context::{SpanId, TraceFlags, TraceId};
-use crate::core::Core;
+use crate::core::Alive;
 use crate::settings::Limits;
 use crate::span::attributes::{Attributes, Owner};
 use crate::span::body::{self, Body};
@@ -17,12 +17,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Takes spans when they end.
 #[derive(Debug)]
 pub(crate) struct Encode {
-    core: Arc<Core>,
+    core: Arc<Alive>,
     scopes: Scopes,
 }
 
 impl Encode {
-    pub(crate) fn new(core: &Arc<Core>) -> Encode {
+    pub(crate) fn new(core: &Arc<Alive>) -> Encode {
         Encode {
             core: Arc::clone(core),
             scopes: Scopes::default(),

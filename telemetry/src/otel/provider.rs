@@ -2,7 +2,7 @@
 
 use super::processor::Encode;
 use crate::context::{self, SpanId, TraceId};
-use crate::core::Core;
+use crate::core::{Alive, Core};
 use crate::sampling::{Decision, Subject};
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{
 use std::sync::Arc;
 
 /// A provider whose spans end up in the pipeline of `core`.
-pub(crate) fn tracer_provider(core: &Arc<Core>, resource: Resource) -> SdkTracerProvider {
+pub(crate) fn tracer_provider(core: &Arc<Alive>, resource: Resource) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_resource(resource)
         .with_id_generator(Ids)
@@ -53,7 +53,7 @@ impl IdGenerator for Ids {
 /// The same decision as for spans of our own.
 #[derive(Debug, Clone)]
 struct Decide {
-    core: Arc<Core>,
+    core: Arc<Alive>,
 }
 
 impl Decide {

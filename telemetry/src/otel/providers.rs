@@ -3,7 +3,7 @@
 use super::processor::Encode;
 use super::provider::tracer_provider;
 use crate::Telemetry;
-use crate::core::Core;
+use crate::core::Alive;
 use crate::otlp_api::OtlpApi;
 use crate::settings::Settings;
 use opentelemetry::KeyValue;
@@ -24,7 +24,7 @@ pub(crate) struct Providers {
 impl Providers {
     /// `resource` describes the service.
     pub(crate) fn new(
-        core: &Arc<Core>,
+        core: &Arc<Alive>,
         settings: &Settings,
         resource: &[(String, String)],
     ) -> Providers {

@@ -1,6 +1,6 @@
 //! A pool of connections.
 
-use crate::core::Core;
+use crate::core::Alive;
 use crate::metrics::{LabelValue, PoolState, WorkHistogram};
 use std::fmt;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use std::time::Duration;
 /// here.
 #[derive(Clone)]
 pub struct Pool {
-    core: Arc<Core>,
+    core: Arc<Alive>,
     name: Arc<str>,
     _state: Arc<dyn Fn() -> PoolState + Send + Sync>,
 }
 
 impl Pool {
     pub(super) fn new(
-        core: &Arc<Core>,
+        core: &Arc<Alive>,
         name: &str,
         state: impl Fn() -> PoolState + Send + Sync + 'static,
     ) -> Pool {

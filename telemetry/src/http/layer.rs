@@ -46,6 +46,9 @@ impl Telemetry {
 
 /// Wraps every request in a server span. Put it on with `axum::Router::layer`, last, so that it
 /// sees every answer; routes that no `MatchedPath` names count as unmatched.
+///
+/// A service that it has wrapped does not keep its [`Telemetry`] working: keep a handle until
+/// [`Telemetry::shutdown`].
 #[derive(Debug, Clone)]
 pub struct ServerLayer {
     edge: Edge,

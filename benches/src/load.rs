@@ -37,9 +37,7 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Served)>> {
         let mut worker = Worker::start(variant, &[])?;
         let address = worker.tell(Order::Serve)?;
         let mut client = Client::connect(address)?;
-        client.load(REQUESTS)?;
-        worker.note(REQUESTS, 1);
-        worker.flush()?;
+        serve(&mut worker, &mut client, REQUESTS)?;
         servers.push((worker, client, Served::default()));
     }
     pin::apart()?;
@@ -58,13 +56,9 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Served)>> {
                 round + 1,
                 worker.variant.title
             )?;
-            client.load(WARMING)?;
-            worker.note(WARMING, 1);
-            worker.flush()?;
+            serve(worker, client, WARMING)?;
             let before: Cpu = worker.tell(Order::Cpu)?;
-            client.load(REQUESTS)?;
-            worker.note(REQUESTS, 1);
-            worker.flush()?;
+            serve(worker, client, REQUESTS)?;
             let after: Cpu = worker.tell(Order::Cpu)?;
             let each = |cpu: u64| cpu as f64 / REQUESTS as f64;
             served.thread.0.push(each(after.thread - before.thread));
@@ -80,6 +74,13 @@ pub(crate) fn measure(variants: &[Variant]) -> Result<Vec<(Variant, Served)>> {
         worker.end(MAY_LOSE)?;
     }
     Ok(measured)
+}
+
+/// So many requests, until everything about them has left the server.
+fn serve(worker: &mut Worker, client: &mut Client, requests: u64) -> Result<()> {
+    client.load(requests)?;
+    worker.note(requests, 1);
+    worker.flush()
 }
 
 struct Client {

@@ -347,6 +347,7 @@ pub(crate) struct InPlace<'a> {
 
 impl Drop for InPlace<'_> {
     fn drop(&mut self) {
+        // For others nothing is ever attached late.
         if self.scoped.current.core.speaks_otel() {
             detach_late();
         }

@@ -11,13 +11,12 @@ use crate::clock::{self, Instant};
 use crate::context::current::{Carried, Current, Ids, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
 use crate::core::Core;
-use crate::metrics::{BodySizes, Exemplar, Finished, ServerLabels};
+use crate::metrics::{Exemplar, Finished, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The span of a request that came in, its metrics and its context.
 ///
@@ -258,12 +257,19 @@ impl State {
         };
         let current = self.scoped.current();
         let core = &current.core;
+        let Form {
+            head,
+            method,
+            scheme,
+            version,
+        } = self.form;
+        let head = core.heads.get(head);
         let labels = ServerLabels {
-            route: core.heads.get(self.form.head).place(),
-            method: self.form.method,
+            route: head.place(),
+            method,
             status: self.status,
-            version: self.form.version,
-            scheme: self.form.scheme,
+            version,
+            scheme,
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
@@ -285,40 +291,20 @@ impl State {
             sizes: sizes.as_ref(),
         };
         core.metrics.server.record(&labels, finished);
-        if let Some(attributes) = self.attributes.take() {
-            self.write(attributes, error, sizes.as_ref(), end, duration);
-        }
-    }
-
-    /// Writes the span down.
-    fn write(
-        &self,
-        mut attributes: Attributes,
-        error: Option<&str>,
-        sizes: Option<&BodySizes>,
-        end: u64,
-        duration: Duration,
-    ) {
-        let current = self.scoped.current();
-        let core = &current.core;
-        let Form {
-            head,
-            method,
-            scheme,
-            version,
-        } = self.form;
+        let Some(mut attributes) = self.attributes.take() else {
+            return;
+        };
         if self.status != 0 {
             attributes.number(core.limits(), "http.response.status_code", self.status);
         }
         if let Some(error) = error {
             attributes.push(core.limits(), "error.type", error);
         }
-        if let Some(sizes) = sizes {
+        if let Some(sizes) = &sizes {
             sizes::describe(&mut attributes, core.limits(), sizes);
         }
         core.record(|out| {
             encode::opening(out, current, self.parent, end, duration);
-            let head = core.heads.get(head);
             out.extend_from_slice(head.encoded(method, scheme, version, core.limits()));
             attributes.finish(out);
             if error.is_some() {

@@ -255,5 +255,4 @@ fn has_expired(exp: u64, now: u64) -> bool {
 }
 
 #[cfg(test)]
-#[path = "verifier_tests.rs"]
 mod tests;

@@ -47,6 +47,9 @@ impl http_body::Body for TrackedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
+        if this.span.is_none() {
+            return Pin::new(&mut this.inner).poll_frame(cx);
+        }
         let polled = {
             let span = this.span.as_ref().filter(|_| !this.in_memory);
             let _scope = span.map(ServerSpan::scope);

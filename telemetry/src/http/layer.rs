@@ -27,8 +27,10 @@ const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 /// [`traceresponse`](https://w3c.github.io/trace-context/#traceresponse-header) header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Traceresponse {
-    /// Those whose trace is recorded and can be looked up.
+    /// Those of recorded requests that begin a trace here: a caller that has sent one knows it.
     #[default]
+    SampledRoots,
+    /// Those whose trace is recorded and can be looked up.
     Sampled,
     /// All: the id of a trace that is not recorded still finds its log lines.
     Always,
@@ -72,7 +74,7 @@ impl ServerLayer {
         self
     }
 
-    /// Which answers name their trace; by default those of recorded requests.
+    /// Which answers name their trace; by default those whose callers cannot know it.
     #[must_use]
     pub fn traceresponse(mut self, answer: Traceresponse) -> ServerLayer {
         self.answer = answer;
@@ -220,6 +222,7 @@ fn follow(
     span.status(status);
     span.response_headers(response.headers());
     let names_trace = match answer {
+        Traceresponse::SampledRoots => span.is_recorded() && span.begins_trace(),
         Traceresponse::Sampled => span.is_recorded(),
         Traceresponse::Always => true,
         Traceresponse::Never => false,

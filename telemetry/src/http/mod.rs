@@ -27,7 +27,6 @@ mod scan;
 pub(crate) mod semconv;
 mod server;
 mod sizes;
-mod traceresponse;
 mod url;
 
 pub use client::{ClientRequest, ClientSpan};

@@ -6,7 +6,6 @@ use super::head::HeadId;
 use super::methods::Method;
 use super::semconv::{self, Scheme, Version};
 use super::sizes::{self, Sizes};
-use super::traceresponse;
 use crate::clock::{self, Instant};
 use crate::context::current::{Carried, Current, Ids, InPlace, Scoped};
 use crate::context::{SpanContext, traceparent};
@@ -207,6 +206,12 @@ impl ServerSpan {
         self.state().attributes.is_some()
     }
 
+    /// Nobody has sent a trace that goes on here.
+    #[cfg(feature = "axum")]
+    pub(super) fn begins_trace(&self) -> bool {
+        self.state().parent.span_id == Parent::NONE.span_id
+    }
+
     /// The value of the `traceresponse` header, `00-<trace id>-<span id>-<flags>`.
     #[must_use]
     pub fn traceresponse(&self) -> HeaderValue {
@@ -216,7 +221,9 @@ impl ServerSpan {
             flags,
             ..
         } = *self.current();
-        traceresponse::value(&traceparent::written(trace_id, span_id, flags))
+        let value = traceparent::written(trace_id, span_id, flags);
+        // Digits and dashes are always a value.
+        HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static(""))
     }
 
     /// The head of the answer is known; the span goes on until its body is sent.

@@ -1,4 +1,4 @@
-//! Instructions and allocations of a request, held to their bars.
+//! Instructions, their code and allocations of a request, held to their bars.
 
 use std::io::Write;
 
@@ -59,6 +59,7 @@ impl Without {
             identity: Cost {
                 instructions: self.identity.instructions + bare.instructions
                     - self.bare.instructions,
+                lines: self.identity.lines + bare.lines - self.bare.lines,
                 allocations: self.identity.allocations + bare.allocations - self.bare.allocations,
             },
         }
@@ -76,6 +77,8 @@ pub(crate) fn measure(with_peers: bool) -> Result<Section> {
     let mut table = Table::new(&[
         "a request, its thread",
         "instr.",
+        "over bare",
+        "lines of code",
         "over bare",
         "allocs",
         "own",
@@ -131,7 +134,15 @@ const POINTS: [(Variant, Variant, Limit); 3] = [
 /// Counts what fault points cost.
 pub(crate) fn measure_points() -> Result<Section> {
     require_valgrind()?;
-    let mut table = Table::new(&["a pass", "instr.", "over without", "allocs", "own"]);
+    let mut table = Table::new(&[
+        "a pass",
+        "instr.",
+        "over without",
+        "lines of code",
+        "over without",
+        "allocs",
+        "own",
+    ]);
     let mut bars = Vec::new();
     for (variant, without, limit) in POINTS {
         let (cost, bare) = (count(variant)?, count(without)?);
@@ -172,6 +183,8 @@ fn row(table: &mut Table, variant: Variant, cost: Cost, without: Without, is_tel
         variant.title.to_owned(),
         thousands(cost.instructions),
         thousands(cost.instructions - bare.instructions),
+        thousands(cost.lines),
+        thousands(cost.lines - bare.lines),
         format!("{:.2}", cost.allocations),
         own.map(|own| format!("{own:.2}")).unwrap_or_default(),
     ]);

@@ -114,28 +114,33 @@ impl Core {
     }
 
     /// What becomes of a span that begins a trace here, or goes on with a caller's.
-    pub(crate) fn sample(
+    #[inline]
+    pub(crate) fn sample<'a>(
         &self,
         trace_id: TraceId,
         caller: Option<&SpanContext>,
-        subject: Subject<'_>,
+        subject: impl FnOnce() -> Subject<'a>,
     ) -> Decision {
-        self.sampling.decide(&Beginning {
+        let beginning = Beginning {
             trace_id,
             parent: caller,
             remote: true,
-            subject,
-        })
+        };
+        self.sampling.decide(&beginning, subject)
     }
 
     /// What becomes of a span within another one of this process.
-    pub(crate) fn sample_within(&self, parent: &SpanContext, subject: Subject<'_>) -> Decision {
-        self.sampling.decide(&Beginning {
+    pub(crate) fn sample_within<'a>(
+        &self,
+        parent: &SpanContext,
+        subject: impl FnOnce() -> Subject<'a>,
+    ) -> Decision {
+        let beginning = Beginning {
             trace_id: parent.trace_id,
             parent: Some(parent),
             remote: false,
-            subject,
-        })
+        };
+        self.sampling.decide(&beginning, subject)
     }
 
     pub(crate) fn sampling(&self) -> &Sampling {

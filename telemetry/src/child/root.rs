@@ -53,7 +53,7 @@ pub(super) fn begin(core: Arc<Core>, name: &str) -> Current {
         route: name,
         ..Subject::default()
     };
-    let decision = core.sample(trace_id, None, subject);
+    let decision = core.sample(trace_id, None, || subject);
     Current {
         trace_id,
         span_id: SpanId(0),

@@ -36,6 +36,7 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
+    #[inline(never)]
     pub(crate) fn new(tracestate: TraceState, baggage: Baggage) -> Option<Arc<Carried>> {
         let empty = tracestate == TraceState::NONE && baggage.is_empty();
         (!empty).then(|| {
@@ -47,6 +48,7 @@ impl Carried {
     }
 
     /// The same with another state.
+    #[inline(never)]
     pub(crate) fn with_tracestate(
         carried: Option<Arc<Carried>>,
         tracestate: TraceState,
@@ -101,7 +103,7 @@ impl Current {
             return;
         }
         let core = Arc::clone(&self.core);
-        let decision = core.sample_within(&self.span_context(), Subject::default());
+        let decision = core.sample_within(&self.span_context(), Subject::default);
         self.flags = self.flags.with_sampled(decision.sampled);
         if let Some(tracestate) = decision.tracestate {
             self.carried = Carried::with_tracestate(self.carried.take(), tracestate);
@@ -164,6 +166,7 @@ pub(crate) fn attach_late() {
     let _ = LATE.try_with(|late| late.set(guard));
 }
 
+#[inline(never)]
 pub(super) fn detach_late() {
     drop(LATE.try_with(Cell::take));
 }
@@ -274,17 +277,37 @@ impl Scoped {
         }
     }
 
-    /// Becomes the context of another span. References to the same service are not counted anew.
+    /// Becomes the context of another span, after a [rest](Self::rest). References to the same
+    /// service are not counted anew.
     pub(crate) fn renew(&mut self, core: &Arc<Core>, ids: Ids, carried: Option<Arc<Carried>>) {
         if !Arc::ptr_eq(&self.current.core, core) {
-            self.current.core = Arc::clone(core);
-            self.lent.take();
+            self.serve(core);
         }
         self.current.replace_ids(ids);
+        if carried.is_some() {
+            self.carry(carried);
+        }
+        if core.speaks_otel() {
+            self.speak();
+        }
+    }
+
+    #[cold]
+    fn serve(&mut self, core: &Arc<Core>) {
+        self.current.core = Arc::clone(core);
+        self.lent.take();
+    }
+
+    #[cold]
+    fn carry(&mut self, carried: Option<Arc<Carried>>) {
         if let Some((_, lent)) = self.lent.get_mut() {
             lent.clone_from(&carried);
         }
         self.current.carried = carried;
+    }
+
+    #[inline(never)]
+    fn speak(&mut self) {
         self.otel = self.current.to_otel();
     }
 
@@ -301,24 +324,32 @@ impl Scoped {
         &self.current
     }
 
+    #[inline(never)]
+    fn attach(&self) -> Option<opentelemetry::ContextGuard> {
+        let otel = self.otel.clone().or_else(|| self.current.to_otel());
+        otel.map(opentelemetry::Context::attach)
+    }
+
+    /// The first time, or while what was lent is in place.
+    #[cold]
+    fn lend(&self) -> Lent {
+        (Arc::clone(&self.current.core), self.current.carried.clone())
+    }
+
     /// Makes it current on this thread until the guard is dropped.
     pub(crate) fn enter(&self) -> InPlace<'_> {
-        let otel = self.otel.clone().or_else(|| self.current.to_otel());
-        let otel = otel.map(opentelemetry::Context::attach);
+        let speaks_otel = self.otel.is_some() || self.current.core.speaks_otel();
+        let otel = if speaks_otel { self.attach() } else { None };
         // It is done for each poll, mostly with nothing there: then little is moved.
         let previous = change(|cell| {
             let Current {
                 trace_id,
                 span_id,
                 flags,
-                core,
-                carried,
+                ..
             } = &self.current;
             let previous = cell.take();
-            let (core, carried) = self
-                .lent
-                .take()
-                .unwrap_or_else(|| (Arc::clone(core), carried.clone()));
+            let (core, carried) = self.lent.take().unwrap_or_else(|| self.lend());
             *cell = Some(Current {
                 trace_id: *trace_id,
                 span_id: *span_id,

@@ -73,20 +73,26 @@ impl Buffers {
         let mut buffer = lock(buffer);
         buffer.produced += 1;
         if self.closed.load(Ordering::Acquire) {
-            lock(&self.ledger).drop_spans(DropReason::Shutdown, 1);
-            return false;
+            return self.lose(DropReason::Shutdown);
         }
         buffer.open(scope);
         if proto::message::<SPAN_LEN>(&mut buffer.bytes, 0x12, write).is_none() {
-            lock(&self.ledger).drop_spans(DropReason::TooLarge, 1);
-            return false;
+            return self.lose(DropReason::TooLarge);
         }
         buffer.spans += 1;
         let full = buffer.bytes.len() >= CHUNK || buffer.spans >= self.max_chunk_spans;
         full && self.seal(&mut buffer)
     }
 
+    /// Books one span as dropped: nothing waits with it.
+    #[cold]
+    fn lose(&self, reason: DropReason) -> bool {
+        lock(&self.ledger).drop_spans(reason, 1);
+        false
+    }
+
     /// Hands a buffer's spans over. True if with them enough waits.
+    #[inline(never)]
     fn seal(&self, buffer: &mut Buffer) -> bool {
         buffer.close();
         let spans = std::mem::take(&mut buffer.spans);

@@ -12,6 +12,7 @@ use crate::counts::SpanCounts;
 use crate::settings::Queue;
 use crate::sync::lock;
 use std::cell::RefCell;
+use std::hint::cold_path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
@@ -77,22 +78,27 @@ impl Spool {
             let known = slots
                 .iter()
                 .position(|slot| std::ptr::eq(slot.spool.as_ptr(), Arc::as_ptr(self)));
-            let index = known.unwrap_or_else(|| {
-                slots.retain(|slot| slot.spool.strong_count() > 0);
-                slots.push(Slot {
-                    spool: Arc::downgrade(self),
-                    buffer: self.new_buffer(),
-                });
-                slots.len() - 1
-            });
+            let index = known.unwrap_or_else(|| self.join(&mut slots));
             if let Some(write) = write.take() {
                 self.push_to(&slots[index].buffer, scope, write);
             }
         });
         // A thread that is going away, or a span that ends while another is written.
         if let (_, Some(write)) = (pushed, write.take()) {
+            cold_path();
             self.push_to(&self.new_buffer(), scope, write);
         }
+    }
+
+    /// Where the thread's buffer is, made now.
+    #[cold]
+    fn join(self: &Arc<Self>, slots: &mut Vec<Slot>) -> usize {
+        slots.retain(|slot| slot.spool.strong_count() > 0);
+        slots.push(Slot {
+            spool: Arc::downgrade(self),
+            buffer: self.new_buffer(),
+        });
+        slots.len() - 1
     }
 
     fn new_buffer(&self) -> Shared {

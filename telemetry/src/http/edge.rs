@@ -11,8 +11,7 @@ use super::sizes::Sizes;
 use super::url;
 use crate::context::current::{self, Carried, Current};
 use crate::context::{
-    self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
-    parse_traceparent,
+    self, Baggage, Propagators, SpanContext, SpanId, TraceFlags, TraceId, parse_traceparent,
 };
 use crate::core::{Alive, Core};
 #[cfg(feature = "axum")]
@@ -20,8 +19,10 @@ use crate::cores::CoreId;
 use crate::sampling::Subject;
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
+use crate::span::limits::Limits;
 use crate::span::pool;
 use http::{HeaderMap, Uri};
+use std::hint::cold_path;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -109,11 +110,45 @@ pub(super) fn start_from(
     peer: impl FnOnce() -> Option<SocketAddr>,
 ) -> ServerSpan {
     let scan = Scan::of(request.headers);
+    let is_usual = core.propagators() == Propagators::W3C && request.trust == Trust::Parent;
+    if is_usual && !scan.has_tracestate && !scan.has_baggage {
+        let origins = Origins {
+            parent: parent(&scan),
+            ..Origins::default()
+        };
+        return start_within(core, request, &scan, origins, peer);
+    }
+    start_from_more(core, request, &scan, peer)
+}
+
+// What is apart from here on is so because the code of what most requests do not have should not
+// stand between what all do: a server's cache for code is small.
+
+/// The same where the caller says more, or says it otherwise, or is not believed.
+#[inline(never)]
+fn start_from_more(
+    core: &Arc<Core>,
+    request: &ServerRequest<'_>,
+    scan: &Scan<'_>,
+    peer: impl FnOnce() -> Option<SocketAddr>,
+) -> ServerSpan {
+    let origins = origins(core, request, scan);
+    start_within(core, request, scan, origins, peer)
+}
+
+#[inline(always)]
+fn start_within(
+    core: &Arc<Core>,
+    request: &ServerRequest<'_>,
+    scan: &Scan<'_>,
+    origins: Origins,
+    peer: impl FnOnce() -> Option<SocketAddr>,
+) -> ServerSpan {
     let Origins {
         parent,
         link,
         carried,
-    } = origins(core, request, &scan);
+    } = origins;
     let (trace_id, flags, parent_span) = match &parent {
         Some(parent) => (
             parent.trace_id,
@@ -125,23 +160,23 @@ pub(super) fn start_from(
         ),
         None => (TraceId::random(), TraceFlags::RANDOM, Parent::NONE),
     };
-    let subject = Subject {
+    let decision = core.sample(trace_id, parent.as_ref(), || Subject {
         route: request.route.unwrap_or_else(|| request.uri.path()),
         method: request.method.as_str(),
-    };
-    let decision = core.sample(trace_id, parent.as_ref(), subject);
+    });
     let flags = flags.with_sampled(decision.sampled);
     let carried = match decision.tracestate {
         None => carried,
         Some(state) => Carried::with_tracestate(carried, state),
     };
     let origin = match request.trust {
-        Trust::Parent if scan.is_forwarded => origin::forwarded(&scan),
+        Trust::Parent if scan.is_forwarded => origin::forwarded(scan),
         _ => Origin::default(),
     };
-    let scheme = origin
-        .scheme
-        .unwrap_or_else(|| Scheme::of(request.uri.scheme_str().unwrap_or(request.scheme)));
+    let scheme = origin.scheme.unwrap_or_else(|| match request.uri.scheme() {
+        None => Scheme::of(request.scheme),
+        Some(named) => Scheme::of_uri(named),
+    });
     let form = Form {
         head: core.head(request.route.unwrap_or_default()),
         method: core.http.methods.of(request.method),
@@ -150,20 +185,19 @@ pub(super) fn start_from(
     };
     let recorded = decision.sampled && core.is_recording();
     let attributes = recorded.then(|| {
-        let mut out = describe(core, request, &scan, form, &origin, peer());
+        let mut out = describe(core, request, scan, form, &origin, peer());
         if let Some(link) = &link {
-            out.field(|out| encode::link(out, link, true));
+            refer(&mut out, link);
         }
         out
     });
     let sizes = core.http.body_sizes;
-    let sizes = sizes.then(|| Box::new(Sizes::of(request.headers)));
+    let sizes = sizes.then(|| sizes_of(request));
     let ids = (trace_id, SpanId::random(), flags);
     ServerSpan::new(core, ids, carried, parent_span, form, attributes, sizes)
 }
 
 /// What the caller's context is to this request.
-#[inline(always)]
 fn origins(core: &Core, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins {
     let (caller, baggage) = caller(core, request, scan);
     match request.trust {
@@ -173,23 +207,17 @@ fn origins(core: &Core, request: &ServerRequest<'_>, scan: &Scan<'_>) -> Origins
             carried: None,
         },
         Trust::Parent => {
-            let state = caller.as_ref().map(|caller| &caller.tracestate);
-            // Most callers carry nothing.
-            let carried = match state {
-                None | Some(&TraceState::NONE) if baggage.is_empty() => None,
-                state => Carried::new(state.cloned().unwrap_or_default(), baggage),
-            };
+            let state = caller.as_ref().map(|caller| caller.tracestate.clone());
             Origins {
                 parent: caller,
                 link: None,
-                carried,
+                carried: Carried::new(state.unwrap_or_default(), baggage),
             }
         }
     }
 }
 
 /// What the caller says of itself. In the usual formats the scan has found it already.
-#[inline(always)]
 fn caller(
     core: &Core,
     request: &ServerRequest<'_>,
@@ -200,8 +228,7 @@ fn caller(
     if propagators != Propagators::W3C {
         return propagators.extract(headers);
     }
-    let parent = scan.traceparent.filter(|_| scan.traceparents == 1);
-    let mut caller = parent.and_then(|parent| parse_traceparent(parent.as_bytes()));
+    let mut caller = parent(scan);
     if let Some(caller) = &mut caller
         && scan.has_tracestate
     {
@@ -215,6 +242,18 @@ fn caller(
     (caller, baggage)
 }
 
+/// The context in the only `traceparent`.
+#[inline]
+fn parent(scan: &Scan<'_>) -> Option<SpanContext> {
+    let value = scan.traceparent.filter(|_| scan.traceparents == 1)?;
+    parse_traceparent(value.as_bytes())
+}
+
+#[cold]
+fn sizes_of(request: &ServerRequest<'_>) -> Box<Sizes> {
+    Box::new(Sizes::of(request.headers))
+}
+
 /// The span of a request that goes out within another span, or begins a trace.
 pub(super) fn client_of(
     core: &Arc<Core>,
@@ -223,7 +262,7 @@ pub(super) fn client_of(
     request: &ClientRequest<'_>,
     template: Option<&str>,
 ) -> ClientSpan {
-    let subject = Subject {
+    let subject = || Subject {
         route: template.unwrap_or(request.uri.path()),
         method: request.method.as_str(),
     };
@@ -262,10 +301,16 @@ pub(super) fn client_of(
 }
 
 /// Where a request's trace comes from.
+#[derive(Default)]
 struct Origins {
     parent: Option<SpanContext>,
     link: Option<SpanContext>,
     carried: Option<Arc<Carried>>,
+}
+
+#[inline(never)]
+fn refer(out: &mut Attributes, link: &SpanContext) {
+    out.field(|out| encode::link(out, link, true));
 }
 
 /// The attributes that are known when a request comes in, but for those of its head.
@@ -280,6 +325,7 @@ fn describe(
     let limits = core.limits();
     let mut out = Attributes::after(limits, Head::ATTRIBUTES);
     if form.method == Method::OTHER {
+        cold_path();
         let method = request.method.as_str();
         out.push(limits, "http.request.method_original", method);
     }
@@ -287,11 +333,11 @@ fn describe(
     if let Some(query) = request.uri.query() {
         out.text(limits, "url.query", &url::redact(query));
     }
-    if let Some(agent) = scan.user_agent.and_then(|agent| agent.to_str().ok()) {
+    if let Some(agent) = origin::text(scan.user_agent) {
         out.text(limits, "user_agent.original", agent);
     }
     if let Some(client) = origin.client {
-        out.push(limits, "client.address", client);
+        out.text(limits, "client.address", client);
     }
     let host = origin.host.or_else(|| origin::direct(request.uri, scan));
     if let Some((host, port)) = host {
@@ -299,15 +345,20 @@ fn describe(
         out.number(limits, "server.port", port.unwrap_or(form.scheme.port()));
     }
     if let Some(peer) = peer {
-        let mut address = pool::Text::default();
-        address.write(peer.ip());
-        if origin.client.is_none() {
-            out.text(limits, "client.address", address.as_str());
-        }
-        out.text(limits, "network.peer.address", address.as_str());
-        out.number(limits, "network.peer.port", peer.port());
+        describe_peer(&mut out, limits, peer, origin.client.is_none());
     }
     let headers = &core.http.request_headers;
     headers.record(&mut out, limits, request.headers);
     out
+}
+
+#[inline(never)]
+fn describe_peer(out: &mut Attributes, limits: &Limits, peer: SocketAddr, is_client: bool) {
+    let mut address = pool::Text::default();
+    address.write(peer.ip());
+    if is_client {
+        out.push(limits, "client.address", address.as_str());
+    }
+    out.push(limits, "network.peer.address", address.as_str());
+    out.number(limits, "network.peer.port", peer.port());
 }

@@ -63,8 +63,9 @@ fn scheme(value: &str) -> Option<Scheme> {
     known.then(|| Scheme::of(value))
 }
 
-fn text(value: Option<&HeaderValue>) -> Option<&str> {
-    value?.to_str().ok()
+/// What a header says, unless that is no text.
+pub(super) fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    std::str::from_utf8(value?.as_bytes()).ok()
 }
 
 #[cfg(test)]

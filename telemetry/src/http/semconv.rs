@@ -11,7 +11,21 @@ pub(crate) enum Scheme {
 impl Scheme {
     pub(crate) const ALL: [Scheme; 2] = [Scheme::Http, Scheme::Https];
 
+    #[inline]
     pub(crate) fn of(scheme: &str) -> Scheme {
+        if scheme == "http" {
+            return Scheme::Http;
+        }
+        Scheme::in_any_case(scheme)
+    }
+
+    #[inline(never)]
+    pub(crate) fn of_uri(scheme: &http::uri::Scheme) -> Scheme {
+        Scheme::of(scheme.as_str())
+    }
+
+    #[inline(never)]
+    fn in_any_case(scheme: &str) -> Scheme {
         if scheme.eq_ignore_ascii_case("https") {
             Scheme::Https
         } else {

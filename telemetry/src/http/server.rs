@@ -8,14 +8,15 @@ use super::semconv::{self, Scheme, Version};
 use super::sizes::{self, Sizes};
 use crate::clock::{self, Instant};
 use crate::context::current::{Carried, Current, Ids, InPlace, Scoped};
-use crate::context::{SpanContext, traceparent};
+use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, traceparent};
 use crate::core::Core;
-use crate::metrics::{Exemplar, Finished, ServerLabels};
+use crate::metrics::{BodySizes, Exemplar, Finished, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The span of a request that came in, its metrics and its context.
 ///
@@ -81,21 +82,9 @@ impl ServerSpan {
         core.metrics.server.begin(form.method, form.scheme);
         let start = Instant::now();
         let ended = ENDED.try_with(|ended| ended.borrow_mut().pop());
-        let Some(mut state) = ended.ok().flatten() else {
-            let current = Current::new(ids, Arc::clone(core), carried);
-            let otel = current.to_otel();
-            return ServerSpan {
-                state: Some(Box::new(State {
-                    scoped: Scoped::new(current, otel),
-                    parent,
-                    start,
-                    form,
-                    attributes,
-                    sizes,
-                    status: 0,
-                    error: None,
-                })),
-            };
+        let mut state = match ended {
+            Ok(Some(state)) => state,
+            _ => State::new(core, start, form),
         };
         // One by one: a state made elsewhere would be copied as a whole.
         state.scoped.renew(core, ids, carried);
@@ -248,19 +237,48 @@ impl ServerSpan {
     }
 }
 
+/// What went wrong, in the words of `error.type`; a status needs room for its digits.
+#[cold]
+fn failure<'a>(
+    error: Option<&'static str>,
+    status: u16,
+    digits: &'a mut [u8; 3],
+) -> Option<&'a str> {
+    match (error, status) {
+        (Some(error), _) => Some(error),
+        (None, 0) if std::thread::panicking() => Some("panic"),
+        (None, 0) => Some("cancelled"),
+        (None, status) => {
+            *digits = semconv::digits(status);
+            std::str::from_utf8(digits).ok()
+        }
+    }
+}
+
 impl State {
+    /// One that rests.
+    #[cold]
+    fn new(core: &Arc<Core>, start: Instant, form: Form) -> Box<State> {
+        let ids = (TraceId(0), SpanId(0), TraceFlags(0));
+        let current = Current::new(ids, Arc::clone(core), None);
+        Box::new(State {
+            scoped: Scoped::new(current, None),
+            parent: Parent::NONE,
+            start,
+            form,
+            attributes: None,
+            sizes: None,
+            status: 0,
+            error: None,
+        })
+    }
+
     fn end(&mut self) {
         let end = Instant::now();
-        let digits;
+        let mut digits = [0; 3];
         let error = match (self.error, self.status) {
-            (Some(error), _) => Some(error),
-            (None, 0) if std::thread::panicking() => Some("panic"),
-            (None, 0) => Some("cancelled"),
-            (None, 500..) => {
-                digits = semconv::digits(self.status);
-                std::str::from_utf8(&digits).ok()
-            }
-            _ => None,
+            (None, 1..500) => None,
+            (error, status) => failure(error, status, &mut digits),
         };
         let current = self.scoped.current();
         let core = &current.core;
@@ -280,7 +298,7 @@ impl State {
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
-        let seconds = duration.as_secs_f64();
+        let seconds = clock::seconds(duration);
         let sampled = self.attributes.is_some();
         let told = core.metrics.takes_exemplar(sampled);
         // Nobody asks for the wall time of what is not recorded.
@@ -298,21 +316,36 @@ impl State {
             sizes: sizes.as_ref(),
         };
         core.metrics.server.record(&labels, finished);
-        let Some(mut attributes) = self.attributes.take() else {
-            return;
-        };
+        if let Some(attributes) = self.attributes.take() {
+            let head = head.encoded(method, scheme, version, core.limits());
+            self.write(head, attributes, error, sizes.as_ref(), (end, duration));
+        }
+    }
+
+    // Apart from what every request runs through.
+    #[inline(never)]
+    fn write(
+        &self,
+        head: &[u8],
+        mut attributes: Attributes,
+        error: Option<&str>,
+        sizes: Option<&BodySizes>,
+        (end, duration): (u64, Duration),
+    ) {
+        let current = self.scoped.current();
+        let core = &current.core;
         if self.status != 0 {
             attributes.number(core.limits(), "http.response.status_code", self.status);
         }
         if let Some(error) = error {
             attributes.push(core.limits(), "error.type", error);
         }
-        if let Some(sizes) = &sizes {
+        if let Some(sizes) = sizes {
             sizes::describe(&mut attributes, core.limits(), sizes);
         }
         core.record(|out| {
             encode::opening(out, current, self.parent, end, duration);
-            out.extend_from_slice(head.encoded(method, scheme, version, core.limits()));
+            out.extend_from_slice(head);
             attributes.finish(out);
             if error.is_some() {
                 encode::error_status(out, "");

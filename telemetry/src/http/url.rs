@@ -5,6 +5,7 @@ use http::Uri;
 use http::uri::Authority;
 use memchr::{memchr, memrchr};
 use std::borrow::Cow;
+use std::hint::cold_path;
 
 /// Keys whose values are secrets, case-sensitive: the list of the
 /// [semantic conventions](https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/), and
@@ -34,6 +35,7 @@ pub(super) fn redact(query: &str) -> Cow<'_, str> {
     Cow::Borrowed(query)
 }
 
+#[cold]
 fn redacted(query: &str) -> String {
     let pair = |pair| match secret_key(pair) {
         Some(key) => format!("{key}=REDACTED"),
@@ -68,6 +70,7 @@ pub(super) fn host_port(authority: &str) -> Option<(&str, Option<u16>)> {
         None => authority,
     };
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        cold_path();
         let (host, rest) = rest.split_once(']')?;
         let port = rest.strip_prefix(':');
         if port.is_none() && !rest.is_empty() {

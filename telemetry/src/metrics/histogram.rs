@@ -168,9 +168,14 @@ impl<B: Buckets> Recorder<B> {
             self.histogram.exemplars.as_ref()[bucket].write(exemplar);
         }
         if let Some(exponential) = &self.histogram.exponential {
-            lock(exponential).record(value);
+            record_exponential(exponential, value);
         }
     }
+}
+
+#[inline(never)]
+fn record_exponential(exponential: &Mutex<Exponential>, value: f64) {
+    lock(exponential).record(value);
 }
 
 /// The first bucket whose upper bound is not below the value.

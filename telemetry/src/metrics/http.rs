@@ -5,6 +5,7 @@
 //! instruments live in thread-local storage, one set for each service of the process.
 
 use std::cell::RefCell;
+use std::hint::cold_path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -160,7 +161,12 @@ impl Instruments {
     }
 
     fn error(&self, known: &mut NameCache, error_type: Option<&str>) -> u8 {
-        error_type.map_or(0, |error| known.find(&self.errors, error, 0).small())
+        error_type.map_or(0, |error| self.known_error(known, error))
+    }
+
+    #[cold]
+    fn known_error(&self, known: &mut NameCache, error: &str) -> u8 {
+        known.find(&self.errors, error, 0).small()
     }
 
     /// Counts one request; `key` finds its series with the thread's own memory of names.
@@ -178,22 +184,37 @@ impl Instruments {
             local
                 .durations
                 .record(&self.durations, key, seconds, exemplar);
-            self.each_size(finished, |at, sizes, bytes, exemplar| {
-                local.sizes[at].record(sizes, key, bytes, exemplar);
-            });
+            if finished.sizes.is_some() {
+                self.record_sizes(local, key, finished);
+            }
             if let Some((method, scheme)) = active {
                 local.active.add(method.index(), scheme as u8, -1);
             }
         });
         if !recorded {
+            cold_path();
             let key = key(&mut NameCache::default(), &mut NameCache::default());
-            self.durations.record_shared(key, seconds, exemplar);
-            self.each_size(finished, |_, sizes, bytes, exemplar| {
-                sizes.record_shared(key, bytes, exemplar);
-            });
-            if let Some((method, scheme)) = active {
-                self.active.add_shared(method.index(), scheme as u8, -1);
-            }
+            self.record_shared(key, finished, active);
+        }
+    }
+
+    #[inline(never)]
+    fn record_sizes(&self, local: &mut Local, key: Key, finished: Finished<'_>) {
+        self.each_size(finished, |at, sizes, bytes, exemplar| {
+            local.sizes[at].record(sizes, key, bytes, exemplar);
+        });
+    }
+
+    /// For a thread that has no halves of its own any more.
+    #[cold]
+    fn record_shared(&self, key: Key, finished: Finished<'_>, active: Option<(Method, Scheme)>) {
+        self.durations
+            .record_shared(key, finished.seconds, finished.exemplar);
+        self.each_size(finished, |_, sizes, bytes, exemplar| {
+            sizes.record_shared(key, bytes, exemplar);
+        });
+        if let Some((method, scheme)) = active {
+            self.active.add_shared(method.index(), scheme as u8, -1);
         }
     }
 

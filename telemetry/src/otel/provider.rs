@@ -66,16 +66,16 @@ impl Decide {
         match parent {
             Some(parent) if parent.is_remote() => {
                 let caller = ours(parent);
-                self.core.sample(caller.trace_id, Some(&caller), subject)
+                self.core.sample(caller.trace_id, Some(&caller), || subject)
             }
             Some(parent) if self.core.sampling().keeps_local() => Decision {
                 sampled: parent.is_sampled(),
                 tracestate: None,
             },
-            Some(parent) => self.core.sample_within(&ours(parent), subject),
+            Some(parent) => self.core.sample_within(&ours(parent), || subject),
             None => {
                 let trace_id = TraceId(u128::from_be_bytes(trace_id.to_bytes()));
-                self.core.sample(trace_id, None, subject)
+                self.core.sample(trace_id, None, || subject)
             }
         }
     }

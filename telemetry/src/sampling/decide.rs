@@ -23,7 +23,6 @@ pub(crate) struct Beginning<'a> {
     pub(crate) parent: Option<&'a SpanContext>,
     /// The parent is in another process.
     pub(crate) remote: bool,
-    pub(crate) subject: Subject<'a>,
 }
 
 /// A service's sampler, which can be replaced while it is used.
@@ -60,12 +59,23 @@ impl Sampling {
         self.word.load(Ordering::Relaxed) & Word::LOCAL != 0
     }
 
-    pub(crate) fn decide(&self, span: &Beginning<'_>) -> Decision {
+    /// The subject is asked for where rules may look at it.
+    #[inline]
+    pub(crate) fn decide<'a>(
+        &self,
+        span: &Beginning<'_>,
+        subject: impl FnOnce() -> Subject<'a>,
+    ) -> Decision {
         let word = Word(self.word.load(Ordering::Relaxed));
-        word.decide(span).unwrap_or_else(|| self.by_plan(span))
+        word.decide(span).unwrap_or_else(|| self.ask(span, subject))
     }
 
-    pub(super) fn by_plan(&self, span: &Beginning<'_>) -> Decision {
+    #[cold]
+    fn ask<'a>(&self, span: &Beginning<'_>, subject: impl FnOnce() -> Subject<'a>) -> Decision {
+        self.by_plan(span, subject())
+    }
+
+    pub(super) fn by_plan(&self, span: &Beginning<'_>, subject: Subject<'_>) -> Decision {
         let state = span
             .parent
             .map_or(&TraceState::NONE, |parent| &parent.tracestate);
@@ -73,7 +83,7 @@ impl Sampling {
         let explicit = entry.and_then(Entry::randomness);
         let randomness = explicit.unwrap_or_else(|| Randomness::of(span.trace_id));
         let plan = self.plan.load();
-        let outcome = plan.decide(span, randomness);
+        let outcome = plan.decide(span, subject, randomness);
         if outcome.by_ratio && explicit.is_none() {
             self.presume_random(span.parent);
         }
@@ -253,7 +263,12 @@ impl Plan {
             })
     }
 
-    fn decide(&self, span: &Beginning<'_>, randomness: Randomness) -> Outcome<'_> {
+    fn decide(
+        &self,
+        span: &Beginning<'_>,
+        subject: Subject<'_>,
+        randomness: Randomness,
+    ) -> Outcome<'_> {
         let outcome = |sampled, mark| Outcome {
             sampled,
             mark,
@@ -274,12 +289,12 @@ impl Plan {
                 }
             }
             Plan::Rules(rules, otherwise) => {
-                let rule = rules.iter().find(|(rule, _)| rule.is_for(span.subject));
+                let rule = rules.iter().find(|(rule, _)| rule.is_for(subject));
                 rule.map_or(&**otherwise, |(_, plan)| plan)
-                    .decide(span, randomness)
+                    .decide(span, subject, randomness)
             }
             Plan::Limited(bucket, of) => {
-                let outcome = of.decide(span, randomness);
+                let outcome = of.decide(span, subject, randomness);
                 Outcome {
                     sampled: outcome.sampled && bucket.take(),
                     mark: Mark::Erase,
@@ -287,7 +302,7 @@ impl Plan {
                 }
             }
             Plan::ParentBased(branches) => match branches.of_parent(span) {
-                Ok(plan) => plan.decide(span, randomness),
+                Ok(plan) => plan.decide(span, subject, randomness),
                 Err(sampled) => outcome(sampled, Mark::Keep),
             },
         }

@@ -23,23 +23,23 @@ fn parent(trace_id: u128, flags: u8, state: &str) -> SpanContext {
 
 /// What a service makes of a caller: whether it records, and the state that it sends on.
 fn with(sampling: &Sampling, parent: &SpanContext, remote: bool) -> (bool, Option<String>) {
-    let decision = sampling.decide(&Beginning {
+    let beginning = Beginning {
         trace_id: parent.trace_id,
         parent: Some(parent),
         remote,
-        subject: Subject::default(),
-    });
+    };
+    let decision = sampling.decide(&beginning, Subject::default);
     let state = decision.tracestate.unwrap_or(parent.tracestate.clone());
     (decision.sampled, state.as_str().map(str::to_owned))
 }
 
 fn begin(sampling: &Sampling, trace_id: TraceId, route: &str, method: &str) -> Decision {
-    sampling.decide(&Beginning {
+    let beginning = Beginning {
         trace_id,
         parent: None,
         remote: true,
-        subject: Subject { route, method },
-    })
+    };
+    sampling.decide(&beginning, || Subject { route, method })
 }
 
 /// Numbers that are the same in each run.
@@ -361,11 +361,10 @@ fn the_short_way_is_the_long_way() {
                 trace_id: caller.trace_id,
                 parent: seeded.of(&[None, Some(&caller)]),
                 remote: true,
-                subject: Subject::default(),
             };
             assert_eq!(
-                sampling.decide(&span),
-                sampling.by_plan(&span),
+                sampling.decide(&span, Subject::default),
+                sampling.by_plan(&span, Subject::default()),
                 "{sampler} {span:?}"
             );
         }

@@ -5,6 +5,7 @@ use super::limits::Limits;
 use super::pool;
 use super::proto::{self, Attribute};
 use std::fmt;
+use std::hint::cold_path;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -108,8 +109,13 @@ impl<O: Owner> Attributes<O> {
             self.count += 1;
             proto::short_text(&mut self.bytes, O::ATTRIBUTE, key, text);
         } else {
-            self.push(limits, key, text);
+            self.long_text(limits, key, text);
         }
+    }
+
+    #[cold]
+    fn long_text(&mut self, limits: &Limits, key: &'static str, text: &str) {
+        self.push(limits, key, text);
     }
 
     /// The same of a number.
@@ -119,6 +125,7 @@ impl<O: Owner> Attributes<O> {
             self.count += 1;
             proto::short_number(&mut self.bytes, O::ATTRIBUTE, key, number);
         } else {
+            cold_path();
             self.dropped += 1;
         }
     }

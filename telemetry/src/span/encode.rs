@@ -73,19 +73,20 @@ pub(crate) fn ids(
     parent: Parent,
     flags: TraceFlags,
 ) {
-    out.extend_from_slice(&[0x0a, 16]);
-    out.extend_from_slice(&trace_id.0.to_be_bytes());
-    out.extend_from_slice(&[0x12, 8]);
-    out.extend_from_slice(&span_id.0.to_be_bytes());
+    // What every span has goes in at once.
+    let mut always = *b"\x0a\x10................\x12\x08........\x85\x01....";
+    always[2..18].copy_from_slice(&trace_id.0.to_be_bytes());
+    always[20..28].copy_from_slice(&span_id.0.to_be_bytes());
+    always[30..].copy_from_slice(&flag_word(flags, parent.remote).to_le_bytes());
+    out.extend_from_slice(&always);
     if let Some(state) = tracestate {
         proto::bytes(out, 0x1a, state.as_bytes());
     }
     if parent.span_id.is_valid() {
-        out.extend_from_slice(&[0x22, 8]);
-        out.extend_from_slice(&parent.span_id.0.to_be_bytes());
+        let mut caused = *b"\x22\x08........";
+        caused[2..].copy_from_slice(&parent.span_id.0.to_be_bytes());
+        out.extend_from_slice(&caused);
     }
-    out.extend_from_slice(&[0x85, 0x01]);
-    out.extend_from_slice(&flag_word(flags, parent.remote).to_le_bytes());
 }
 
 /// Bit 8 says that bit 9, "the parent is remote", is known.
@@ -103,10 +104,10 @@ pub(crate) fn kind(out: &mut Vec<u8>, kind: Kind) {
 
 /// Nanoseconds since the Unix epoch.
 pub(crate) fn times(out: &mut Vec<u8>, start: u64, end: u64) {
-    out.push(0x39);
-    out.extend_from_slice(&start.to_le_bytes());
-    out.push(0x41);
-    out.extend_from_slice(&end.to_le_bytes());
+    let mut both = *b"\x39........\x41........";
+    both[1..9].copy_from_slice(&start.to_le_bytes());
+    both[10..].copy_from_slice(&end.to_le_bytes());
+    out.extend_from_slice(&both);
 }
 
 /// A link to a span of another trace, without attributes.

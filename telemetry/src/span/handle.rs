@@ -119,12 +119,12 @@ impl<'a> SpanBuilder<'a> {
             .as_ref()
             .map_or_else(TraceId::random, |parent| parent.trace_id);
         let decision = match &parent {
-            Some(parent) if !remote => self.core.sample_within(parent, subject),
+            Some(parent) if !remote => self.core.sample_within(parent, || subject),
             None if !self.begins_traces => Decision {
                 sampled: false,
                 tracestate: None,
             },
-            parent => self.core.sample(trace_id, parent.as_ref(), subject),
+            parent => self.core.sample(trace_id, parent.as_ref(), || subject),
         };
         let sampled = decision.sampled;
         let carried = match decision.tracestate {

@@ -1,11 +1,10 @@
 //! What every part of one service's telemetry shares.
 
 use crate::context::{Propagators, SpanContext, TraceId};
-#[cfg(feature = "axum")]
 use crate::cores::{self, CoreId};
 use crate::export::report::Report;
 use crate::export::spool::Spool;
-use crate::http::head::{HeadId, Heads};
+use crate::http::head::Heads;
 use crate::http::options::Options;
 use crate::log::records::Records;
 use crate::metrics::{Metrics, MetricsPage};
@@ -25,7 +24,6 @@ pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// One service's telemetry, without what only its owner needs.
 #[derive(Debug)]
 pub(crate) struct Core {
-    #[cfg(feature = "axum")]
     id: CoreId,
     service: Service,
     sampling: Sampling,
@@ -69,7 +67,6 @@ impl Core {
         } = signals;
         let scope = scope("citywatch-telemetry", env!("CARGO_PKG_VERSION"));
         Core {
-            #[cfg(feature = "axum")]
             id: CoreId::next(),
             service,
             sampling: Sampling::new(&settings.sampler),
@@ -87,7 +84,6 @@ impl Core {
         }
     }
 
-    #[cfg(feature = "axum")]
     pub(crate) fn id(&self) -> CoreId {
         self.id
     }
@@ -160,11 +156,6 @@ impl Core {
         self.speaks_otel.load(Ordering::Relaxed)
     }
 
-    /// The head of a route's spans.
-    pub(crate) fn head(&self, route: &str) -> HeadId {
-        self.heads.find(route, &self.metrics.server)
-    }
-
     /// What each signal's way out says about itself.
     pub(crate) fn reports(&self) -> Vec<Report> {
         let records = self.records.iter().map(|records| records.report());
@@ -193,7 +184,6 @@ pub(crate) struct Alive(Arc<Core>);
 impl Alive {
     pub(crate) fn new(core: Core) -> Arc<Alive> {
         let alive = Arc::new(Alive(Arc::new(core)));
-        #[cfg(feature = "axum")]
         cores::announce(&alive);
         alive
     }

@@ -40,7 +40,6 @@ mod clock;
 pub mod context;
 mod conventions;
 mod core;
-#[cfg(feature = "axum")]
 mod cores;
 mod counts;
 mod export;

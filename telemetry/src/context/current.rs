@@ -277,25 +277,16 @@ impl Scoped {
         }
     }
 
-    /// Becomes the context of another span, after a [rest](Self::rest). References to the same
-    /// service are not counted anew.
-    pub(crate) fn renew(&mut self, core: &Arc<Core>, ids: Ids, carried: Option<Arc<Carried>>) {
-        if !Arc::ptr_eq(&self.current.core, core) {
-            self.serve(core);
-        }
+    /// Becomes the context of another span of the service, after a [rest](Self::rest). References
+    /// to the service are not counted anew.
+    pub(crate) fn renew(&mut self, ids: Ids, carried: Option<Arc<Carried>>) {
         self.current.replace_ids(ids);
         if carried.is_some() {
             self.carry(carried);
         }
-        if core.speaks_otel() {
+        if self.current.core.speaks_otel() {
             self.speak();
         }
-    }
-
-    #[cold]
-    fn serve(&mut self, core: &Arc<Core>) {
-        self.current.core = Arc::clone(core);
-        self.lent.take();
     }
 
     #[cold]

@@ -8,6 +8,7 @@ use crate::clock::{self, Instant};
 use crate::context::SpanContext;
 use crate::context::current::Current;
 use crate::core::Core;
+use crate::cores::{self, Local};
 use crate::metrics::{BodySizes, ClientLabels, Exemplar, Finished};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Kind, Parent};
@@ -189,7 +190,11 @@ impl ClientSpan {
             exemplar: exemplar.as_ref(),
             sizes,
         };
-        core.metrics.client.record(&labels, finished);
+        let client = &core.metrics.client;
+        let record = |local: Option<&Local>| {
+            client.record(local.map(|local| &local.client), &labels, finished);
+        };
+        cores::with(core.id(), |local| record(Some(local))).unwrap_or_else(|| record(None));
         let Some(mut attributes) = self.attributes.take() else {
             return;
         };

@@ -16,6 +16,7 @@ use crate::context::{
 use crate::core::{Alive, Core};
 #[cfg(feature = "axum")]
 use crate::cores::CoreId;
+use crate::cores::{self, Local};
 use crate::sampling::Subject;
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
@@ -72,7 +73,20 @@ impl Edge {
     /// Begins the span of a request that came in.
     #[must_use]
     pub fn start(&self, request: &ServerRequest<'_>) -> ServerSpan {
-        start_from(&self.core, request, || request.peer)
+        let peer = || request.peer;
+        let started = cores::with(self.core.id(), |local| start_from(local, request, peer));
+        started.unwrap_or_else(|| self.start_elsewhere(request))
+    }
+
+    /// On a thread that is going away.
+    #[cold]
+    fn start_elsewhere(&self, request: &ServerRequest<'_>) -> ServerSpan {
+        start_from_more(
+            &Local::new(&self.core),
+            request,
+            &Scan::of(request.headers),
+            || request.peer,
+        )
     }
 
     #[cfg(feature = "axum")]
@@ -105,20 +119,20 @@ impl Edge {
 /// Begins the span of a request that came in; its peer has to be looked for.
 #[inline]
 pub(super) fn start_from(
-    core: &Arc<Core>,
+    local: &Local,
     request: &ServerRequest<'_>,
     peer: impl FnOnce() -> Option<SocketAddr>,
 ) -> ServerSpan {
     let scan = Scan::of(request.headers);
-    let is_usual = core.propagators() == Propagators::W3C && request.trust == Trust::Parent;
+    let is_usual = local.core.propagators() == Propagators::W3C && request.trust == Trust::Parent;
     if is_usual && !scan.has_tracestate && !scan.has_baggage {
         let origins = Origins {
             parent: parent(&scan),
             ..Origins::default()
         };
-        return start_within(core, request, &scan, origins, peer);
+        return start_within(local, request, &scan, origins, peer);
     }
-    start_from_more(core, request, &scan, peer)
+    start_from_more(local, request, &scan, peer)
 }
 
 // What is apart from here on is so because the code of what most requests do not have should not
@@ -127,23 +141,24 @@ pub(super) fn start_from(
 /// The same where the caller says more, or says it otherwise, or is not believed.
 #[inline(never)]
 fn start_from_more(
-    core: &Arc<Core>,
+    local: &Local,
     request: &ServerRequest<'_>,
     scan: &Scan<'_>,
     peer: impl FnOnce() -> Option<SocketAddr>,
 ) -> ServerSpan {
-    let origins = origins(core, request, scan);
-    start_within(core, request, scan, origins, peer)
+    let origins = origins(&local.core, request, scan);
+    start_within(local, request, scan, origins, peer)
 }
 
 #[inline(always)]
 fn start_within(
-    core: &Arc<Core>,
+    local: &Local,
     request: &ServerRequest<'_>,
     scan: &Scan<'_>,
     origins: Origins,
     peer: impl FnOnce() -> Option<SocketAddr>,
 ) -> ServerSpan {
+    let core = &local.core;
     let Origins {
         parent,
         link,
@@ -178,7 +193,7 @@ fn start_within(
         Some(named) => Scheme::of_uri(named),
     });
     let form = Form {
-        head: core.head(request.route.unwrap_or_default()),
+        head: local.head(request.route.unwrap_or_default()),
         method: core.http.methods.of(request.method),
         scheme,
         version: Version::of(request.version),
@@ -194,7 +209,7 @@ fn start_within(
     let sizes = core.http.body_sizes;
     let sizes = sizes.then(|| sizes_of(request));
     let ids = (trace_id, SpanId::random(), flags);
-    ServerSpan::new(core, ids, carried, parent_span, form, attributes, sizes)
+    ServerSpan::new(local, ids, carried, parent_span, form, attributes, sizes)
 }
 
 /// What the caller's context is to this request.

@@ -9,7 +9,6 @@ use crate::span::limits::Limits;
 use crate::sync::lock;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Routes are declared by the service, so there are few; this only bounds a mistake.
@@ -103,8 +102,6 @@ impl Head {
 /// The heads of one service, in pages that are never moved: a head is read without a lock.
 #[derive(Debug)]
 pub(crate) struct Heads {
-    /// Finds a thread's memory of this table; never used twice in a process.
-    id: u64,
     ids: Mutex<HashMap<Box<str>, HeadId>>,
     pages: [OnceLock<Box<[OnceLock<Head>; PAGE]>>; PAGES],
     methods: Arc<Methods>,
@@ -112,65 +109,54 @@ pub(crate) struct Heads {
     other: Head,
 }
 
-/// A head that this thread has used, found by the address of the router's own string.
-struct Recent {
-    heads: u64,
+/// The heads that a thread has used, found by the address of the router's own string.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(RefCell<Vec<Used>>);
+
+#[derive(Debug)]
+struct Used {
     address: usize,
     /// The string at an address may have changed, so it is compared.
     route: Box<str>,
     head: HeadId,
 }
 
-thread_local! {
-    static RECENT: RefCell<Vec<Recent>> = const { RefCell::new(Vec::new()) };
+impl Recent {
+    /// The head of a route; `metrics` name its series.
+    pub(crate) fn find(&self, route: &str, heads: &Heads, metrics: &HttpServerMetrics) -> HeadId {
+        let address = route.as_ptr().addr();
+        let mut recent = self.0.borrow_mut();
+        let known = recent
+            .iter()
+            .find(|used| used.address == address && *used.route == *route);
+        match known {
+            Some(known) => known.head,
+            None => remember(&mut recent, route, heads.intern(route, metrics)),
+        }
+    }
+}
+
+#[cold]
+fn remember(recent: &mut Vec<Used>, route: &str, head: HeadId) -> HeadId {
+    if recent.len() == MAX_RECENT {
+        recent.clear();
+    }
+    recent.push(Used {
+        address: route.as_ptr().addr(),
+        route: route.into(),
+        head,
+    });
+    head
 }
 
 impl Heads {
     pub(crate) fn new(methods: &Arc<Methods>) -> Heads {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         Heads {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
             ids: Mutex::default(),
             pages: [const { OnceLock::new() }; PAGES],
             other: Head::new("", NameId::NONE, methods),
             methods: Arc::clone(methods),
         }
-    }
-
-    /// The head of a route; `metrics` name its series.
-    pub(crate) fn find(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
-        let address = route.as_ptr().addr();
-        let found = RECENT.try_with(|recent| {
-            let mut recent = recent.borrow_mut();
-            let known = recent.iter().find(|recent| {
-                recent.address == address && recent.heads == self.id && *recent.route == *route
-            });
-            match known {
-                Some(known) => known.head,
-                None => self.remember(&mut recent, route, metrics),
-            }
-        });
-        found.unwrap_or_else(|_| self.intern(route, metrics))
-    }
-
-    #[cold]
-    fn remember(
-        &self,
-        recent: &mut Vec<Recent>,
-        route: &str,
-        metrics: &HttpServerMetrics,
-    ) -> HeadId {
-        let head = self.intern(route, metrics);
-        if recent.len() == MAX_RECENT {
-            recent.clear();
-        }
-        recent.push(Recent {
-            heads: self.id,
-            address: route.as_ptr().addr(),
-            route: route.into(),
-            head,
-        });
-        head
     }
 
     pub(crate) fn get(&self, id: HeadId) -> &Head {
@@ -181,6 +167,8 @@ impl Heads {
             .unwrap_or(&self.other)
     }
 
+    /// The head of a route; `metrics` name its series.
+    #[cold]
     fn intern(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
         let mut ids = lock(&self.ids);
         if let Some(id) = ids.get(route) {
@@ -215,34 +203,35 @@ mod tests {
     #[test]
     fn a_route_has_one_head() {
         let (heads, metrics) = (heads(), metrics());
+        let (here, elsewhere) = (Recent::default(), Recent::default());
         let route = "/a/{id}".to_owned();
-        let first = heads.find(&route, &metrics);
-        assert_eq!(first, heads.find(&route, &metrics));
-        assert_eq!(first, heads.find(&route.clone(), &metrics));
-        let other = heads.find("/b", &metrics);
+        let first = here.find(&route, &heads, &metrics);
+        assert_eq!(first, here.find(&route, &heads, &metrics));
+        assert_eq!(first, here.find(&route.clone(), &heads, &metrics));
+        assert_eq!(first, elsewhere.find(&route, &heads, &metrics));
+        let other = here.find("/b", &heads, &metrics);
         assert_eq!(heads.get(other).route(), "/b");
     }
 
     #[test]
-    fn services_do_not_share_heads() {
-        let (one, two) = (heads(), heads());
-        let metrics = metrics();
-        let route = "/a";
-        one.find("/first", &metrics);
-        assert_eq!(one.get(one.find(route, &metrics)).route(), route);
-        assert_eq!(two.get(two.find(route, &metrics)).route(), route);
-        assert_ne!(one.find(route, &metrics), two.find(route, &metrics));
+    fn another_route_at_the_same_address_has_another_head() {
+        let (heads, metrics, recent) = (heads(), metrics(), Recent::default());
+        let mut route = "/a".to_owned();
+        recent.find(&route, &heads, &metrics);
+        route.replace_range(1.., "b");
+        let changed = recent.find(&route, &heads, &metrics);
+        assert_eq!(heads.get(changed).route(), "/b");
     }
 
     #[test]
     fn routes_beyond_the_bound_share_one_head_without_a_name() {
         let (heads, metrics) = (heads(), metrics());
         for route in 0..MAX_ROUTES {
-            heads.find(&format!("/{route}"), &metrics);
+            heads.intern(&format!("/{route}"), &metrics);
         }
-        let beyond = heads.find("/beyond", &metrics);
+        let beyond = heads.intern("/beyond", &metrics);
         assert_eq!(heads.get(beyond).route(), "");
         let last = format!("/{}", MAX_ROUTES - 1);
-        assert_eq!(heads.get(heads.find(&last, &metrics)).route(), last);
+        assert_eq!(heads.get(heads.intern(&last, &metrics)).route(), last);
     }
 }

@@ -135,7 +135,7 @@ where
             route: extensions.get::<MatchedPath>().map(MatchedPath::as_str),
             trust: self.trust,
         };
-        let span = cores::with(self.core, |core| start_from(core, &request_in, peer));
+        let span = cores::with(self.core, |local| start_from(local, &request_in, peer));
         let head_only = *request.method() == Method::HEAD;
         if let Some(counted) = span.as_ref().and_then(ServerSpan::counted) {
             count_body(&mut request, counted);

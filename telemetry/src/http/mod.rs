@@ -25,7 +25,7 @@ pub(crate) mod options;
 mod origin;
 mod scan;
 pub(crate) mod semconv;
-mod server;
+pub(crate) mod server;
 mod sizes;
 mod url;
 

@@ -10,6 +10,7 @@ use crate::clock::{self, Instant};
 use crate::context::current::{Carried, Current, Ids, InPlace, Scoped};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, traceparent};
 use crate::core::Core;
+use crate::cores::{self, Local};
 use crate::metrics::{BodySizes, Exemplar, Finished, ServerLabels};
 use crate::span::attributes::Attributes;
 use crate::span::encode::{self, Parent};
@@ -27,15 +28,27 @@ pub struct ServerSpan {
     state: Option<Box<State>>,
 }
 
-thread_local! {
-    /// Those of spans that ended on this thread: for the next ones, memory and references to the
-    /// service, which are dear to count because all threads share the counts.
-    #[expect(clippy::vec_box, reason = "the box is what is kept")]
-    static ENDED: RefCell<Vec<Box<State>>> = const { RefCell::new(Vec::new()) };
-}
+/// Those of spans that ended on a thread: for the next ones, memory and references to the service,
+/// which are dear to count because all threads share the counts.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the box is what is kept")]
+pub(crate) struct Rested(RefCell<Vec<Box<State>>>);
 
-/// Kept per thread; as many requests can be under way without an allocation.
-const MAX_ENDED: usize = 64;
+/// As many requests of a thread can be under way without an allocation.
+const MAX_RESTED: usize = 64;
+
+impl Rested {
+    fn take(&self) -> Option<Box<State>> {
+        self.0.borrow_mut().pop()
+    }
+
+    fn give(&self, state: Box<State>) {
+        let mut rested = self.0.borrow_mut();
+        if rested.len() < MAX_RESTED {
+            rested.push(state);
+        }
+    }
+}
 
 #[derive(Debug)]
 struct State {
@@ -71,7 +84,7 @@ impl ServerSpan {
     // Its arguments are large, and go where they stay.
     #[inline(always)]
     pub(super) fn new(
-        core: &Arc<Core>,
+        local: &Local,
         ids: Ids,
         carried: Option<Arc<Carried>>,
         parent: Parent,
@@ -79,15 +92,13 @@ impl ServerSpan {
         attributes: Option<Attributes>,
         sizes: Option<Box<Sizes>>,
     ) -> ServerSpan {
-        core.metrics.server.begin(form.method, form.scheme);
+        let (method, scheme) = (form.method.index(), form.scheme as u8);
+        local.active.add(method, scheme, 1);
         let start = Instant::now();
-        let ended = ENDED.try_with(|ended| ended.borrow_mut().pop());
-        let mut state = match ended {
-            Ok(Some(state)) => state,
-            _ => State::new(core, start, form),
-        };
+        let rested = local.rested.take();
+        let mut state = rested.unwrap_or_else(|| State::new(&local.core, start, form));
         // One by one: a state made elsewhere would be copied as a whole.
-        state.scoped.renew(core, ids, carried);
+        state.scoped.renew(ids, carried);
         state.parent = parent;
         state.start = start;
         state.form = form;
@@ -133,7 +144,9 @@ impl ServerSpan {
 
     /// The template that matched, if it was not known at the start.
     pub fn set_route(&mut self, route: &str) {
-        let head = self.current().core.head(route);
+        let core = &self.current().core;
+        let head = cores::with(core.id(), |local| local.head(route));
+        let head = head.unwrap_or_else(|| Local::new(core).head(route));
         self.state_mut().form.head = head;
     }
 
@@ -273,7 +286,9 @@ impl State {
         })
     }
 
-    fn end(&mut self) {
+    /// `local` is what this thread keeps, unless it is going away.
+    #[inline(always)]
+    fn end(&mut self, local: Option<&Local>) {
         let end = Instant::now();
         let mut digits = [0; 3];
         let error = match (self.error, self.status) {
@@ -315,7 +330,12 @@ impl State {
             exemplar: exemplar.as_ref(),
             sizes: sizes.as_ref(),
         };
-        core.metrics.server.record(&labels, finished);
+        let halves = local.map(|local| &local.server);
+        core.metrics.server.record(halves, &labels, finished);
+        match local {
+            Some(local) => local.active.add(method.index(), scheme as u8, -1),
+            None => core.metrics.server.end_shared(method, scheme),
+        }
         if let Some(attributes) = self.attributes.take() {
             let head = head.encoded(method, scheme, version, core.limits());
             self.write(head, attributes, error, sizes.as_ref(), (end, duration));
@@ -356,17 +376,27 @@ impl State {
 
 impl Drop for ServerSpan {
     fn drop(&mut self) {
-        let Some(mut state) = self.state.take() else {
+        let Some(state) = self.state.take() else {
             return;
         };
-        state.end();
-        state.scoped.rest();
-        state.sizes = None;
-        let _ = ENDED.try_with(|ended| {
-            let mut ended = ended.borrow_mut();
-            if ended.len() < MAX_ENDED {
-                ended.push(state);
+        let core = state.scoped.current().core.id();
+        let mut state = Some(state);
+        cores::with(core, |local| {
+            if let Some(mut state) = state.take() {
+                state.end(Some(local));
+                state.scoped.rest();
+                state.sizes = None;
+                local.rested.give(state);
             }
         });
+        if let Some(mut state) = state {
+            end_elsewhere(&mut state);
+        }
     }
+}
+
+/// On a thread that is going away.
+#[cold]
+fn end_elsewhere(state: &mut State) {
+    state.end(None);
 }

@@ -2,12 +2,11 @@
 //! conventions (opentelemetry.io/docs/specs/semconv/http/http-metrics).
 //!
 //! Recording takes no lock once a thread has met a series. The thread's own halves of all
-//! instruments live in thread-local storage, one set for each service of the process.
+//! instruments are kept with what else it keeps of each service of the process.
 
 use std::cell::RefCell;
 use std::hint::cold_path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::active::{Active, ActiveCounter};
 use super::exemplar::Exemplar;
@@ -75,17 +74,15 @@ pub(crate) struct BodySizes {
 
 /// `http.server.request.duration`, `http.server.active_requests`, and the body sizes.
 #[derive(Debug)]
-pub(crate) struct HttpServerMetrics(Arc<Instruments>);
+pub(crate) struct HttpServerMetrics(Instruments);
 
 /// `http.client.request.duration`, and the body sizes.
 #[derive(Debug)]
-pub(crate) struct HttpClientMetrics(Arc<Instruments>);
+pub(crate) struct HttpClientMetrics(Instruments);
 
 /// What all threads of one service share.
 #[derive(Debug)]
 struct Instruments {
-    /// Finds a thread's own half; never used twice in a process.
-    id: u64,
     durations: Instrument<Seconds>,
     /// Of requests and of responses, if the service wants them.
     sizes: Option<[Instrument<Bytes>; 2]>,
@@ -96,27 +93,18 @@ struct Instruments {
     errors: Names,
 }
 
-/// One thread's halves of one service's instruments.
-#[derive(Debug)]
-struct Local {
-    id: u64,
-    shared: Weak<Instruments>,
+/// One thread's halves of a service's instruments, for requests that come in or that go out.
+#[derive(Debug, Default)]
+pub(crate) struct HttpHalves {
     durations: Recorders<Seconds>,
     sizes: [Recorders<Bytes>; 2],
-    active: ActiveCounter,
     places: NameCache,
     errors: NameCache,
 }
 
-thread_local! {
-    static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Instruments {
-    fn new(max_places: u16, http: &Options, aggregation: HistogramAggregation) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+    fn new(max_places: u16, http: &Options, aggregation: HistogramAggregation) -> Self {
+        Self {
             durations: Instrument::new(aggregation),
             sizes: http
                 .body_sizes
@@ -125,39 +113,7 @@ impl Instruments {
             methods: Arc::clone(&http.methods),
             places: Names::new(max_places),
             errors: Names::new(MAX_ERRORS),
-        })
-    }
-
-    /// Runs `own` with this thread's halves. `false` when the thread has none any more: its
-    /// storage is being torn down and something that lived there is still measuring.
-    fn with_local(self: &Arc<Self>, own: impl FnOnce(&mut Local)) -> bool {
-        LOCALS
-            .try_with(|locals| {
-                let Ok(mut locals) = locals.try_borrow_mut() else {
-                    return false;
-                };
-                let at = locals.iter().position(|local| local.id == self.id);
-                let at = at.unwrap_or_else(|| self.join(&mut locals));
-                own(&mut locals[at]);
-                true
-            })
-            .unwrap_or(false)
-    }
-
-    /// Where the thread's halves are, made now.
-    #[cold]
-    fn join(self: &Arc<Self>, locals: &mut Vec<Local>) -> usize {
-        locals.retain(|local| local.shared.strong_count() > 0);
-        locals.push(Local {
-            id: self.id,
-            shared: Arc::downgrade(self),
-            durations: Recorders::default(),
-            sizes: Default::default(),
-            active: self.active.join(),
-            places: NameCache::default(),
-            errors: NameCache::default(),
-        });
-        locals.len() - 1
+        }
     }
 
     fn error(&self, known: &mut NameCache, error_type: Option<&str>) -> u8 {
@@ -169,53 +125,48 @@ impl Instruments {
         known.find(&self.errors, error, 0).small()
     }
 
-    /// Counts one request; `key` finds its series with the thread's own memory of names.
+    /// Counts one request; `key` finds its series with the thread's own memory of names. A thread
+    /// that is going away has no halves any more.
+    #[inline]
     fn record(
-        self: &Arc<Self>,
+        &self,
+        halves: Option<&RefCell<HttpHalves>>,
         key: impl Fn(&mut NameCache, &mut NameCache) -> Key,
         finished: Finished<'_>,
-        active: Option<(Method, Scheme)>,
     ) {
-        let Finished {
-            seconds, exemplar, ..
-        } = finished;
-        let recorded = self.with_local(|local| {
-            let key = key(&mut local.places, &mut local.errors);
-            local
-                .durations
-                .record(&self.durations, key, seconds, exemplar);
-            if finished.sizes.is_some() {
-                self.record_sizes(local, key, finished);
-            }
-            if let Some((method, scheme)) = active {
-                local.active.add(method.index(), scheme as u8, -1);
-            }
-        });
-        if !recorded {
+        let Some(halves) = halves else {
             cold_path();
             let key = key(&mut NameCache::default(), &mut NameCache::default());
-            self.record_shared(key, finished, active);
+            return self.record_shared(key, finished);
+        };
+        let mut halves = halves.borrow_mut();
+        let HttpHalves {
+            durations,
+            places,
+            errors,
+            ..
+        } = &mut *halves;
+        let key = key(places, errors);
+        durations.record(&self.durations, key, finished.seconds, finished.exemplar);
+        if finished.sizes.is_some() {
+            self.record_sizes(&mut halves, key, finished);
         }
     }
 
     #[inline(never)]
-    fn record_sizes(&self, local: &mut Local, key: Key, finished: Finished<'_>) {
+    fn record_sizes(&self, halves: &mut HttpHalves, key: Key, finished: Finished<'_>) {
         self.each_size(finished, |at, sizes, bytes, exemplar| {
-            local.sizes[at].record(sizes, key, bytes, exemplar);
+            halves.sizes[at].record(sizes, key, bytes, exemplar);
         });
     }
 
-    /// For a thread that has no halves of its own any more.
     #[cold]
-    fn record_shared(&self, key: Key, finished: Finished<'_>, active: Option<(Method, Scheme)>) {
+    fn record_shared(&self, key: Key, finished: Finished<'_>) {
         self.durations
             .record_shared(key, finished.seconds, finished.exemplar);
         self.each_size(finished, |_, sizes, bytes, exemplar| {
             sizes.record_shared(key, bytes, exemplar);
         });
-        if let Some((method, scheme)) = active {
-            self.active.add_shared(method.index(), scheme as u8, -1);
-        }
     }
 
     /// The sizes that are known, each with its instrument and the instrument's place.
@@ -306,19 +257,26 @@ impl HttpServerMetrics {
         NameCache::default().find(&self.0.places, route, 0)
     }
 
-    /// A request has come in. It ends with [`record`](Self::record), maybe on another thread.
-    pub(crate) fn begin(&self, method: Method, scheme: Scheme) {
+    /// The calling thread's numbers of requests in flight. A request may end on another thread.
+    pub(crate) fn join_active(&self) -> ActiveCounter {
+        self.0.active.join()
+    }
+
+    /// A request has ended on a thread that has no such numbers any more.
+    #[cold]
+    pub(crate) fn end_shared(&self, method: Method, scheme: Scheme) {
         let (method, scheme) = (method.index(), scheme as u8);
-        if !self
-            .0
-            .with_local(|local| local.active.add(method, scheme, 1))
-        {
-            self.0.active.add_shared(method, scheme, 1);
-        }
+        self.0.active.add_shared(method, scheme, -1);
     }
 
     /// Counts one finished request.
-    pub(crate) fn record(&self, labels: &ServerLabels<'_>, finished: Finished<'_>) {
+    #[inline]
+    pub(crate) fn record(
+        &self,
+        halves: Option<&RefCell<HttpHalves>>,
+        labels: &ServerLabels<'_>,
+        finished: Finished<'_>,
+    ) {
         let key = |_: &mut NameCache, errors: &mut NameCache| Key {
             place: labels.route,
             status: labels.status,
@@ -327,8 +285,7 @@ impl HttpServerMetrics {
             version: labels.version as u8,
             error: self.0.error(errors, labels.error_type),
         };
-        let ended = Some((labels.method, labels.scheme));
-        self.0.record(key, finished, ended);
+        self.0.record(halves, key, finished);
     }
 
     pub(super) fn gather(&self, all: &mut Snapshot) {
@@ -371,7 +328,12 @@ impl HttpClientMetrics {
     }
 
     /// Counts one finished request.
-    pub(crate) fn record(&self, labels: &ClientLabels<'_>, finished: Finished<'_>) {
+    pub(crate) fn record(
+        &self,
+        halves: Option<&RefCell<HttpHalves>>,
+        labels: &ClientLabels<'_>,
+        finished: Finished<'_>,
+    ) {
         let key = |peers: &mut NameCache, errors: &mut NameCache| Key {
             place: peers.find(&self.0.places, labels.server_address, labels.server_port),
             status: labels.status,
@@ -380,7 +342,7 @@ impl HttpClientMetrics {
             version: labels.version.map_or(ABSENT, |version| version as u8),
             error: self.0.error(errors, labels.error_type),
         };
-        self.0.record(key, finished, None);
+        self.0.record(halves, key, finished);
     }
 
     pub(super) fn gather(&self, all: &mut Snapshot) {

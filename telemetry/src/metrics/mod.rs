@@ -35,10 +35,12 @@ mod tests;
 mod text;
 mod work;
 
+pub(crate) use self::active::ActiveCounter;
 pub(crate) use self::exemplar::Exemplar;
 pub(crate) use self::family::LabelValue;
 pub(crate) use self::http::{
-    BodySizes, ClientLabels, Finished, HttpClientMetrics, HttpServerMetrics, ServerLabels,
+    BodySizes, ClientLabels, Finished, HttpClientMetrics, HttpHalves, HttpServerMetrics,
+    ServerLabels,
 };
 pub(crate) use self::labels::{NameId, OTHER};
 pub use self::own::{Counter, Histogram, Instrument, InstrumentError};

@@ -135,9 +135,6 @@ pub(super) fn start_from(
     start_from_more(local, request, &scan, peer)
 }
 
-// What is apart from here on is so because the code of what most requests do not have should not
-// stand between what all do: a server's cache for code is small.
-
 /// The same where the caller says more, or says it otherwise, or is not believed.
 #[inline(never)]
 fn start_from_more(

@@ -113,6 +113,19 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_text_in_any_alphabet() {
+        for (bytes, said) in [
+            ("föhn/1".as_bytes(), Some("föhn/1")),
+            (b"curl/8", Some("curl/8")),
+            (b"\xff/1", None),
+        ] {
+            let value = HeaderValue::from_bytes(bytes).unwrap();
+            assert_eq!(text(Some(&value)), said);
+        }
+        assert_eq!(text(None), None);
+    }
+
+    #[test]
     fn the_request_s_own_authority_comes_before_the_host_header() {
         let headers = headers(&[("host", "b:1")]);
         let scan = Scan::of(&headers);

@@ -131,20 +131,21 @@ impl<'a> Code<'a> {
         if let Some(object) = line.strip_prefix("ob=") {
             self.object = object.split(' ').next().unwrap_or_default();
         }
-        self.is_call = match self.is_call {
-            _ if line.starts_with("calls=") => true,
-            _ if !line.starts_with(|first: char| "0+-*".contains(first)) => self.is_call,
-            is_call => {
-                let mut columns = line.split(' ');
-                self.move_to(columns.next().unwrap_or_default())?;
-                if let (false, Some(cost)) = (is_call, columns.nth(1)) {
-                    let line = (self.object, self.address / LINE_BYTES);
-                    *self.run.entry(line).or_default() +=
-                        cost.parse::<u64>().context("a count of instructions")?;
-                }
-                false
-            }
-        };
+        if line.starts_with("calls=") {
+            self.is_call = true;
+            return Ok(());
+        }
+        if !line.starts_with(['0', '+', '-', '*']) {
+            return Ok(());
+        }
+        let mut columns = line.split(' ');
+        self.move_to(columns.next().unwrap_or_default())?;
+        let is_call = std::mem::take(&mut self.is_call);
+        if let (false, Some(cost)) = (is_call, columns.nth(1)) {
+            let line = (self.object, self.address / LINE_BYTES);
+            *self.run.entry(line).or_default() +=
+                cost.parse::<u64>().context("a count of instructions")?;
+        }
         Ok(())
     }
 

@@ -62,11 +62,6 @@ pub(crate) fn adjust() {
         .store(unix_nanos().saturating_sub(since), Ordering::Relaxed);
 }
 
-/// Of a span's length, rounded once: where it has been nanoseconds it is not taken apart first.
-pub(crate) fn seconds(length: Duration) -> f64 {
-    nanos(length) as f64 / 1e9
-}
-
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -83,15 +78,6 @@ mod tests {
         adjust();
         let later = wall(now + Duration::from_secs(3));
         assert!(later.abs_diff(at + 3_000_000_000) < 1_000_000_000);
-    }
-
-    #[test]
-    fn a_length_in_seconds_is_the_nearest_number() {
-        for nanos in [0, 1, 999_999_999, 1_000_000_000, 1_234_567_890_123] {
-            let length = Duration::from_nanos(nanos);
-            let parsed: f64 = format!("{nanos}e-9").parse().unwrap();
-            assert_eq!(seconds(length), parsed);
-        }
     }
 
     #[test]

@@ -36,7 +36,6 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    #[inline(never)]
     pub(crate) fn new(tracestate: TraceState, baggage: Baggage) -> Option<Arc<Carried>> {
         let empty = tracestate == TraceState::NONE && baggage.is_empty();
         (!empty).then(|| {
@@ -59,17 +58,6 @@ impl Carried {
 }
 
 impl Current {
-    pub(crate) fn new(ids: Ids, core: Arc<Core>, carried: Option<Arc<Carried>>) -> Current {
-        let (trace_id, span_id, flags) = ids;
-        Current {
-            trace_id,
-            span_id,
-            flags,
-            core,
-            carried,
-        }
-    }
-
     /// The context of a span that the OpenTelemetry API has begun outside any request.
     pub(crate) fn of(span: SpanContext, core: Arc<Core>) -> Current {
         Current {

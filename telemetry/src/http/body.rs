@@ -47,12 +47,11 @@ impl http_body::Body for TrackedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        if this.span.is_none() {
+        let Some(span) = &mut this.span else {
             return Pin::new(&mut this.inner).poll_frame(cx);
-        }
+        };
         let polled = {
-            let span = this.span.as_ref().filter(|_| !this.in_memory);
-            let _scope = span.map(ServerSpan::scope);
+            let _scope = (!this.in_memory).then(|| span.scope());
             Pin::new(&mut this.inner).poll_frame(cx)
         };
         let frame = ready!(polled);
@@ -64,9 +63,7 @@ impl http_body::Body for TrackedBody {
                 this.inner.is_end_stream()
             }
             Some(Err(_)) => {
-                if let Some(span) = &mut this.span {
-                    span.set_error("body_error");
-                }
+                span.set_error("body_error");
                 true
             }
         };

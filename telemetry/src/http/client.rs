@@ -175,7 +175,7 @@ impl ClientSpan {
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
-        let seconds = clock::seconds(duration);
+        let seconds = duration.as_secs_f64();
         let end = clock::wall(end);
         let sampled = self.attributes.is_some();
         let exemplar = core.metrics.takes_exemplar(sampled).then_some(Exemplar {

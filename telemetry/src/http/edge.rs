@@ -199,7 +199,7 @@ fn start_within(
     let attributes = recorded.then(|| {
         let mut out = describe(core, request, scan, form, &origin, peer());
         if let Some(link) = &link {
-            refer(&mut out, link);
+            out.field(|out| encode::link(out, link, true));
         }
         out
     });
@@ -318,11 +318,6 @@ struct Origins {
     parent: Option<SpanContext>,
     link: Option<SpanContext>,
     carried: Option<Arc<Carried>>,
-}
-
-#[inline(never)]
-fn refer(out: &mut Attributes, link: &SpanContext) {
-    out.field(|out| encode::link(out, link, true));
 }
 
 /// The attributes that are known when a request comes in, but for those of its head.

@@ -169,7 +169,7 @@ impl Heads {
 
     /// The head of a route; `metrics` name its series.
     #[cold]
-    fn intern(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
+    pub(super) fn intern(&self, route: &str, metrics: &HttpServerMetrics) -> HeadId {
         let mut ids = lock(&self.ids);
         if let Some(id) = ids.get(route) {
             return *id;

@@ -146,7 +146,7 @@ impl ServerSpan {
     pub fn set_route(&mut self, route: &str) {
         let core = &self.current().core;
         let head = cores::with(core.id(), |local| local.head(route));
-        let head = head.unwrap_or_else(|| Local::new(core).head(route));
+        let head = head.unwrap_or_else(|| core.heads.intern(route, &core.metrics.server));
         self.state_mut().form.head = head;
     }
 
@@ -211,7 +211,7 @@ impl ServerSpan {
     /// Nobody has sent a trace that goes on here.
     #[cfg(feature = "axum")]
     pub(super) fn begins_trace(&self) -> bool {
-        self.state().parent.span_id == Parent::NONE.span_id
+        !self.state().parent.span_id.is_valid()
     }
 
     /// The value of the `traceresponse` header, `00-<trace id>-<span id>-<flags>`.
@@ -272,8 +272,13 @@ impl State {
     /// One that rests.
     #[cold]
     fn new(core: &Arc<Core>, start: Instant, form: Form) -> Box<State> {
-        let ids = (TraceId(0), SpanId(0), TraceFlags(0));
-        let current = Current::new(ids, Arc::clone(core), None);
+        let current = Current {
+            trace_id: TraceId::default(),
+            span_id: SpanId::default(),
+            flags: TraceFlags::default(),
+            core: Arc::clone(core),
+            carried: None,
+        };
         Box::new(State {
             scoped: Scoped::new(current, None),
             parent: Parent::NONE,
@@ -313,7 +318,7 @@ impl State {
             error_type: error,
         };
         let duration = end.saturating_duration_since(self.start);
-        let seconds = clock::seconds(duration);
+        let seconds = duration.as_secs_f64();
         let sampled = self.attributes.is_some();
         let told = core.metrics.takes_exemplar(sampled);
         // Nobody asks for the wall time of what is not recorded.

@@ -3,10 +3,7 @@
 mod faults;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -28,11 +25,19 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 type Checks = Vec<(&'static str, Box<dyn Fn() -> CheckFuture + Send + Sync>)>;
 type CheckFuture = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
+/// Where the service is in its life; one phase alone can take requests.
+#[derive(Clone, Copy)]
+pub(crate) enum Phase {
+    Starting,
+    Serving,
+    Draining,
+}
+
 pub(crate) struct Admin {
     telemetry: Telemetry,
     checks: Checks,
     remarks: Vec<(&'static str, Remark)>,
-    draining: AtomicBool,
+    phase: Mutex<Phase>,
     openapi: String,
     faults: Faults,
     keys: AuthKeys,
@@ -57,15 +62,19 @@ impl Admin {
             telemetry,
             checks,
             remarks: std::mem::take(&mut parts.remarks),
-            draining: AtomicBool::new(false),
+            phase: Mutex::new(Phase::Starting),
             openapi,
             faults,
             keys,
         })
     }
 
-    pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+    pub(crate) fn enter(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn router(self: Arc<Self>) -> Router {
@@ -122,14 +131,16 @@ async fn livez() -> &'static str {
 ))]
 async fn readyz(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let mut checks = Vec::with_capacity(admin.checks.len() + 1);
-    if admin.draining.load(Ordering::Relaxed) {
-        let detail = Some("the service is stopping".to_owned());
-        checks.push(CheckOutcome {
-            name: "draining",
-            ok: false,
-            detail,
-        });
-    }
+    let hindrance = match admin.phase() {
+        Phase::Starting => Some(("starting", "the registry has yet to say who is where")),
+        Phase::Serving => None,
+        Phase::Draining => Some(("draining", "the service is stopping")),
+    };
+    checks.extend(hindrance.map(|(name, detail)| CheckOutcome {
+        name,
+        ok: false,
+        detail: Some(detail.to_owned()),
+    }));
     // Side by side: however many of them hang, the answer comes within a second.
     let asked = admin.checks.iter().map(async |(name, check)| {
         let detail = match tokio::time::timeout(CHECK_TIMEOUT, check()).await {

@@ -30,9 +30,16 @@ enum Backend {
 
 #[derive(Debug, Default)]
 struct Lists {
-    watched: BTreeMap<String, Endpoints>,
+    watched: BTreeMap<String, Watched>,
     /// What an earlier process knew of services that nobody has asked for yet.
     restored: BTreeMap<String, Vec<Endpoint>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    endpoints: Endpoints,
+    /// Whether the registry has told of it yet.
+    synced: Receiver<bool>,
 }
 
 impl Discovery {
@@ -73,14 +80,37 @@ impl Discovery {
                 revision,
             } => {
                 let mut lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(endpoints) = lists.watched.get(service) {
-                    return endpoints.clone();
+                if let Some(watched) = lists.watched.get(service) {
+                    return watched.endpoints.clone();
                 }
                 let known = lists.restored.remove(service).unwrap_or_default();
-                let endpoints = watch(client.transport.clone(), service, known, revision.clone());
-                lists.watched.insert(service.to_owned(), endpoints.clone());
+                let (endpoints, synced) =
+                    watch(client.transport.clone(), service, known, revision.clone());
+                let watched = Watched {
+                    endpoints: endpoints.clone(),
+                    synced,
+                };
+                lists.watched.insert(service.to_owned(), watched);
                 endpoints
             }
+        }
+    }
+
+    /// Returns once the registry has told of every service that is watched by now, be it that
+    /// nobody is there: until then a list is empty, or what was known before. At once if it is fixed
+    /// or if the client has stopped.
+    pub async fn synced(&self) {
+        let Backend::Registry { lists, .. } = &*self.backend else {
+            return;
+        };
+        let told: Vec<_> = {
+            let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+            let watched = lists.watched.values();
+            watched.map(|watched| watched.synced.clone()).collect()
+        };
+        for mut told in told {
+            // A watch that has ended tells nothing more.
+            let _ = told.wait_for(|told| *told).await;
         }
     }
 
@@ -92,8 +122,8 @@ impl Discovery {
         };
         let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = lists.restored.clone();
-        for (service, endpoints) in &lists.watched {
-            known.insert(service.clone(), endpoints.load().to_vec());
+        for (service, watched) in &lists.watched {
+            known.insert(service.clone(), watched.endpoints.load().to_vec());
         }
         known.retain(|_, list| !list.is_empty());
         known

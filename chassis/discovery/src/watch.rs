@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch::Sender;
+use tokio::sync::watch::{Receiver, Sender, channel};
 
 use crate::endpoint::{Endpoint, Endpoints, EndpointsWriter};
 use crate::error::RegistryError;
@@ -12,20 +12,23 @@ use crate::transport::Transport;
 use crate::wire::{InstanceState, Instances, RegistryState};
 
 /// Starts a watch in the background, from the list that is `known`. It ends when the client stops
-/// or when no one holds a clone of the list any more. Each change counts in `revision`.
+/// or when no one holds a clone of the list any more. Each change counts in `revision`. The flag
+/// rises with the registry's first word.
 pub(crate) fn watch(
     transport: Arc<Transport>,
     service: &str,
     known: Vec<Endpoint>,
     revision: Sender<u64>,
-) -> Endpoints {
+) -> (Endpoints, Receiver<bool>) {
     let (writer, endpoints) = EndpointsWriter::new(known);
     let writer = Arc::new(writer);
     let path = format!("/v1/services/{service}/watch");
+    let (synced, is_synced) = channel(false);
     let listener = InstancesListener {
         writer: writer.clone(),
         belief: Belief::default(),
         revision,
+        synced,
     };
     tokio::spawn(async move {
         tokio::select! {
@@ -33,13 +36,14 @@ pub(crate) fn watch(
             () = writer.unread() => {}
         }
     });
-    endpoints
+    (endpoints, is_synced)
 }
 
 struct InstancesListener {
     writer: Arc<EndpointsWriter>,
     belief: Belief,
     revision: Sender<u64>,
+    synced: Sender<bool>,
 }
 
 impl Listener for InstancesListener {
@@ -57,6 +61,7 @@ impl Listener for InstancesListener {
         if self.writer.set(next) {
             self.revision.send_modify(|revision| *revision += 1);
         }
+        self.synced.send_replace(true);
         Ok(())
     }
 }

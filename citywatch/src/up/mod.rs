@@ -402,13 +402,15 @@ impl City {
     }
 }
 
-/// The ground first, then what takes its telemetry, then the rest.
+/// The ground first, then what takes its telemetry, then the rest; the door last, so that it knows
+/// of everyone when it opens.
 fn turn(service: &str) -> u8 {
     match stage(service) {
-        _ if stack::judges(service) => 2,
+        _ if stack::judges(service) => 3,
         _ if stack::is_part(service) => 1,
         Stage::Ground => 0,
-        Stage::Inner | Stage::Edge => 2,
+        Stage::Inner => 2,
+        Stage::Edge => 3,
     }
 }
 

@@ -15,7 +15,7 @@ use tokio_util::{
 use super::{Ready, ServeError, keys, listen, steering::Steering};
 use crate::{
     AuthKeys, City, Parts, Service, StartError,
-    admin::Admin,
+    admin::{Admin, Phase},
     panics::caught,
     parts::Public,
     public::{self, Bounds},
@@ -258,13 +258,21 @@ impl<S: Service> Started<S> {
         Some(self.city.discovery.register(registration).await)
     }
 
-    /// Returns when others can find it, or the registry was given time enough to say so.
-    pub(super) async fn registered(&self) {
-        let Some(lease) = &self.lease else { return };
-        let registered = tokio::time::timeout(REGISTRY_PATIENCE, lease.registered());
-        if registered.await.is_err() {
-            tracing::warn!("not registered yet: the registry does not answer; trying on");
+    /// Returns when others can find it and it can find them, or the registry was given time enough
+    /// to say so.
+    pub(super) async fn introduced(&self) {
+        let introduced = async {
+            if let Some(lease) = &self.lease {
+                tokio::join!(lease.registered(), self.city.discovery.synced());
+            }
+        };
+        if tokio::time::timeout(REGISTRY_PATIENCE, introduced)
+            .await
+            .is_err()
+        {
+            tracing::warn!("not known to the others, or they not to it: the registry is silent");
         }
+        self.admin.enter(Phase::Serving);
     }
 
     pub(super) fn ready(&self) -> &Ready {
@@ -292,7 +300,7 @@ impl<S: Service> Started<S> {
 
     async fn drain(mut self) {
         let common: Arc<Common> = self.city.common.load();
-        self.admin.drain();
+        self.admin.enter(Phase::Draining);
         // First out of the registry, so that nobody sends what we would refuse.
         if let Some(lease) = self.lease.take() {
             let _ = tokio::time::timeout(REGISTRY_PATIENCE, lease.deregister()).await;

@@ -148,8 +148,8 @@ pub struct Ready {
 
 /// Runs a service until `stopping` fires, then drains it.
 ///
-/// `on_ready` is called once, when it listens and is registered (or the registry did not answer
-/// in time: registration then goes on in the background).
+/// `on_ready` is called once, when it listens, is registered and was told where those are whom it
+/// calls (or the registry did not answer in time: both then go on in the background).
 ///
 /// # Errors
 /// It could not start, or something that it needs ended early.
@@ -214,7 +214,7 @@ async fn live<S: Service>(
     };
     let started = started?;
     if stopping
-        .run_until_cancelled(started.registered())
+        .run_until_cancelled(started.introduced())
         .await
         .is_some()
     {

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use discovery::{Discovery, Endpoints};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,26 @@ async fn the_last_known_list_outlives_the_registry_and_its_restart() {
     stream.send("instances", &told("ready", &[("c", 3)]));
     within(endpoints.changed()).await;
     assert_eq!(ids(&endpoints), ["c"]);
+}
+
+#[tokio::test]
+async fn lists_are_synced_once_the_registry_has_told_of_each() {
+    let mut fake = Fake::start().await;
+    let discovery = Discovery::registry(fake.client());
+    within(discovery.synced()).await;
+    let catalog = discovery.watch("catalog");
+    let first = fake.stream().await;
+    let users = discovery.watch("users");
+    let second = fake.stream().await;
+    let asked = discovery.clone();
+    let mut synced = tokio::spawn(async move { asked.synced().await });
+    first.send("instances", &told("ready", &[("a", 1)]));
+    let early = tokio::time::timeout(Duration::from_millis(100), &mut synced).await;
+    assert!(early.is_err(), "of users it has told nothing");
+    // That nobody is there is a word too.
+    second.send("instances", &told("ready", &[]));
+    within(synced).await.unwrap();
+    assert_eq!((ids(&catalog), ids(&users)), (vec!["a".to_owned()], vec![]));
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use axum::{
 };
 use futures_util::stream::{self, Stream};
 use serde_json::{Value, json};
+use testing::eventually;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub(crate) struct Registry {
@@ -36,7 +37,12 @@ struct Facts {
 impl Facts {
     fn of(&self, kind: &str, name: &str) -> watch::Sender<Value> {
         let mut told = self.told.lock().unwrap();
-        told.entry(format!("{kind}/{name}")).or_default().clone()
+        let sender = told.entry(format!("{kind}/{name}")).or_insert_with(|| {
+            let is_service = kind == "services";
+            let nobody = || instances(name, &[]);
+            watch::Sender::new(is_service.then(nobody).unwrap_or_default())
+        });
+        sender.clone()
     }
 }
 
@@ -71,17 +77,22 @@ impl Registry {
 
     /// Says which instances of a service there are.
     pub(crate) fn place(&self, service: &str, ids: &[&str]) {
-        let instance = |id| {
-            json!({
-                "instance_id": id, "address": "127.0.0.1:9",
-                "admin_address": null, "version": "1", "pid": 1, "state": "up",
-            })
-        };
-        let instances: Vec<_> = ids.iter().map(instance).collect();
-        let list = json!({
-            "service": service, "revision": 1, "state": "ready", "instances": instances,
-        });
+        let list = instances(service, ids);
         self.facts.of("services", service).send_replace(list);
+    }
+
+    /// Says nothing of a service, until it is placed.
+    pub(crate) fn conceal(&self, service: &str) {
+        self.facts.of("services", service).send_replace(Value::Null);
+    }
+
+    /// Returns when a service is watched.
+    pub(crate) async fn watched(&self, service: &str) {
+        let told = self.facts.of("services", service);
+        eventually("it is watched", || async {
+            (told.receiver_count() > 0).then_some(())
+        })
+        .await;
     }
 
     /// How often a document was asked for, watching aside.
@@ -95,6 +106,17 @@ impl Drop for Registry {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+fn instances(service: &str, ids: &[&str]) -> Value {
+    let instance = |id| {
+        json!({
+            "instance_id": id, "address": "127.0.0.1:9",
+            "admin_address": null, "version": "1", "pid": 1, "state": "up",
+        })
+    };
+    let instances: Vec<_> = ids.iter().map(instance).collect();
+    json!({"service": service, "revision": 1, "state": "ready", "instances": instances})
 }
 
 async fn document(State(facts): Shared, Path(name): Path<String>) -> Response {

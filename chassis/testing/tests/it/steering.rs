@@ -1,9 +1,11 @@
 //! Documents of the registry, at work.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testing::{Running, Town, eventually};
+use tokio::net::TcpListener;
 
 use crate::{example::Example, registry::Registry};
 
@@ -18,6 +20,13 @@ async fn started(town: &Town, registry: &Registry) -> Running {
 async fn get(running: &Running, path: &str) -> String {
     let request = running.http.get(format!("{}{path}", running.url));
     request.send().await.unwrap().text().await.unwrap()
+}
+
+/// Ids of the catalogs that it knows.
+async fn catalogs(running: &Running) -> Vec<String> {
+    let list: Vec<Value> = serde_json::from_str(&get(running, "/catalogs").await).unwrap();
+    let ids = list.iter().map(|one| one["instance_id"].as_str().unwrap());
+    ids.map(str::to_owned).collect()
 }
 
 async fn says(running: &Running, greeting: &str) {
@@ -122,29 +131,52 @@ async fn keys_that_mean_nothing_here_are_ignored_and_counted_once_a_version() {
 }
 
 #[tokio::test]
+async fn it_is_ready_once_it_was_told_where_the_others_are() {
+    let (town, registry) = (Town::new(), Registry::start().await);
+    registry.conceal("catalog");
+    // Asked before it says where it is: on a port that was free just now.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let admin = free.local_addr().unwrap();
+    drop(free);
+    let settings = json!({"registry_url": registry.url, "admin_listen": admin.to_string()});
+    let readyz = async || {
+        let answer = reqwest::get(format!("http://{admin}/readyz"))
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let starting = town.begin::<Example>(&settings);
+    let telling = async {
+        registry.watched("catalog").await;
+        // Time in which it would be ready, did it not wait.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (status, said) = readyz().await;
+        assert!(
+            status == 503 && said.contains("starting"),
+            "{status} {said}"
+        );
+        registry.place("catalog", &["one"]);
+    };
+    let (running, ()) = tokio::join!(starting.ready(), telling);
+    let running = running.unwrap();
+    assert_eq!(catalogs(&running).await, ["one"]);
+    assert_eq!(readyz().await.0, 200);
+    running.stop().await;
+
+    // A registry that says nothing keeps nobody from serving.
+    registry.conceal("catalog");
+    let running = started(&town, &registry).await;
+    assert_eq!(get(&running, "/greeting").await, "hello");
+}
+
+#[tokio::test]
 async fn what_is_known_outlives_a_restart_without_registry() {
     let (town, registry) = (Town::new(), Registry::start().await);
     registry.write("city", &json!({"times": 2}));
     registry.write("example", &json!({"greeting": "hi"}));
     registry.place("catalog", &["one", "two"]);
     let running = started(&town, &registry).await;
-    let catalogs = |running: &Running| {
-        let request = running.http.get(format!("{}/catalogs", running.url));
-        async move {
-            let list: Value = request.send().await.unwrap().json().await.unwrap();
-            let ids = list
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|one| &one["instance_id"]);
-            ids.map(|id| id.as_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
-        }
-    };
-    eventually("the catalogs are known", || async {
-        (catalogs(&running).await.len() == 2).then_some(())
-    })
-    .await;
+    assert_eq!(catalogs(&running).await, ["one", "two"]);
     registry.write("example", &json!({"greeting": ""}));
     counted(&running, "refused", 1).await;
     eventually("everything is kept", || async {

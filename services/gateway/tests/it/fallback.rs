@@ -76,11 +76,9 @@ async fn assert_falls_back(street: &Street, reason: &str, attempts: &[&str]) {
     }
 }
 
-/// Answers the route `/known`, by which the gateway is seen to be ready, and this to all else.
-fn but_known(extra: impl Fn() -> Body + Clone + Send + Sync + 'static) -> Behind {
+fn answering(extra: impl Fn() -> Body + Clone + Send + Sync + 'static) -> Behind {
     let extra = async move || extra();
-    let router = Router::new().route("/known", get(async || "known"));
-    Behind::router(router.fallback(extra))
+    Behind::router(Router::new().fallback(extra))
 }
 
 #[tokio::test]
@@ -102,9 +100,7 @@ async fn without_an_instance_or_with_a_dead_one_the_list_is_empty() {
 
 #[tokio::test]
 async fn a_service_that_is_slow_is_not_waited_for() {
-    let silent = Router::new()
-        .route("/known", get(async || "known"))
-        .fallback(async || std::future::pending::<()>().await);
+    let silent = Router::new().fallback(async || std::future::pending::<()>().await);
     let silent = Behind::router(silent);
     let street = open(&[silent.address]).await;
     assert_falls_back(&street, "gateway_timeout", &["timeout"]).await;
@@ -117,7 +113,7 @@ async fn a_service_that_is_slow_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_body_that_does_not_end_is_not_waited_for() {
-    let stalled = but_known(|| {
+    let stalled = answering(|| {
         let part = stream::iter([Ok::<_, std::io::Error>("{\"items\": [")]);
         Body::from_stream(futures_util::StreamExt::chain(part, stream::pending()))
     });
@@ -128,9 +124,7 @@ async fn a_body_that_does_not_end_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_service_that_fails_is_not_quoted() {
-    let failing = Router::new()
-        .route("/known", get(async || "known"))
-        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "no"));
+    let failing = Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "no"));
     let failing = Behind::router(failing);
     let street = open(&[failing.address]).await;
     assert_falls_back(&street, "server_error", &["503"]).await;
@@ -138,7 +132,7 @@ async fn a_service_that_fails_is_not_quoted() {
 
 #[tokio::test]
 async fn half_an_answer_nonsense_and_too_much_are_not_passed_on() {
-    let endless = but_known(|| Body::from(vec![b'1'; 300 * 1024]));
+    let endless = answering(|| Body::from(vec![b'1'; 300 * 1024]));
     let street = open(&[endless.address]).await;
     assert_falls_back(&street, "bad_gateway", &[]).await;
 
@@ -164,7 +158,7 @@ async fn half_an_answer_nonsense_and_too_much_are_not_passed_on() {
 
 #[tokio::test]
 async fn what_a_service_says_in_time_passes_as_it_is() {
-    let router = Router::new().route("/known", get(async || "known")).route(
+    let router = Router::new().route(
         "/extra",
         get(async |headers: HeaderMap| {
             let told: u64 = headers["citywatch-timeout-ms"]
@@ -201,9 +195,8 @@ async fn what_a_service_says_in_time_passes_as_it_is() {
 
 #[tokio::test]
 async fn what_the_client_did_wrong_is_still_said() {
-    let router = Router::new()
-        .route("/known", get(async || "known"))
-        .fallback(async || (StatusCode::NOT_FOUND, "{\"code\":\"unknown_product\"}"));
+    let router =
+        Router::new().fallback(async || (StatusCode::NOT_FOUND, "{\"code\":\"unknown_product\"}"));
     let behind = Behind::router(router);
     let street = open(&[behind.address]).await;
     let answer = street.client().await.say(ASK).await;

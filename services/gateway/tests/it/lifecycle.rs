@@ -48,15 +48,11 @@ async fn a_slow_service_is_answered_504_by_the_time_of_its_route() {
 
 #[tokio::test]
 async fn an_answer_that_stalls_is_broken_off() {
-    let behind = Behind::router(
-        Router::new()
-            .route("/known", get(async || "known"))
-            .fallback(async || {
-                let start = futures_util::stream::iter([Ok::<_, std::io::Error>("start")]);
-                let stall = futures_util::stream::pending();
-                Body::from_stream(futures_util::StreamExt::chain(start, stall))
-            }),
-    );
+    let behind = Behind::router(Router::new().fallback(async || {
+        let start = futures_util::stream::iter([Ok::<_, std::io::Error>("start")]);
+        let stall = futures_util::stream::pending();
+        Body::from_stream(futures_util::StreamExt::chain(start, stall))
+    }));
     let street = street(json!({"body_idle_timeout_ms": 200}), &[behind.address]).await;
     let mut client = street.client().await;
     client.send("GET /open HTTP/1.1\r\nhost: t\r\n\r\n").await;
@@ -93,17 +89,14 @@ async fn more_connections_than_allowed_are_turned_away_with_a_word() {
 #[tokio::test]
 async fn stopping_lets_what_is_under_way_end() {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let behind =
-        {
-            let (begun, go) = (Arc::clone(&begun), Arc::clone(&go));
-            Behind::router(Router::new().route("/known", get(async || "")).fallback(
-                async move || {
-                    begun.notify_one();
-                    go.notified().await;
-                    "done"
-                },
-            ))
-        };
+    let behind = {
+        let (begun, go) = (Arc::clone(&begun), Arc::clone(&go));
+        Behind::router(Router::new().fallback(async move || {
+            begun.notify_one();
+            go.notified().await;
+            "done"
+        }))
+    };
     let settings = json!({"workers": 2, "drain_timeout_ms": 5_000});
     let street = street(settings, &[behind.address]).await;
     let address = street.address();
@@ -138,11 +131,8 @@ async fn stopping_lets_what_is_under_way_end() {
 
 #[tokio::test]
 async fn what_does_not_end_is_cut_off() {
-    let behind = Behind::router(
-        Router::new()
-            .route("/known", get(async || "known"))
-            .fallback(async || std::future::pending::<String>().await),
-    );
+    let behind =
+        Behind::router(Router::new().fallback(async || std::future::pending::<String>().await));
     let street = street(json!({"drain_timeout_ms": 200}), &[behind.address]).await;
     let mut client = street.client().await;
     client.send("GET /open HTTP/1.1\r\nhost: t\r\n\r\n").await;
@@ -165,13 +155,11 @@ async fn a_client_that_leaves_takes_its_request_along() {
     }
     let (begun, tell) = (Arc::new(Notify::new()), Arc::clone(&gone));
     let started = Arc::clone(&begun);
-    let behind = Behind::router(Router::new().route("/known", get(async || "")).fallback(
-        async move || {
-            let _told = Told(Arc::clone(&tell));
-            started.notify_one();
-            std::future::pending::<String>().await
-        },
-    ));
+    let behind = Behind::router(Router::new().fallback(async move || {
+        let _told = Told(Arc::clone(&tell));
+        started.notify_one();
+        std::future::pending::<String>().await
+    }));
     let street = street(json!({}), &[behind.address]).await;
     let mut client: Client = street.client().await;
     client.send("GET /open HTTP/1.1\r\nhost: t\r\n\r\n").await;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use testing::{Running, Town, eventually};
+use testing::{Running, Town};
 
 use crate::behind::Registry;
 use crate::raw::Client;
@@ -16,8 +16,7 @@ pub(crate) struct Street {
     pub(crate) registry: Registry,
 }
 
-/// A gateway with these settings over one worker and routes that suit most tests, once it knows
-/// the instances.
+/// A gateway with these settings over one worker and routes that suit most tests.
 pub(crate) async fn street(settings: Value, instances: &[SocketAddr]) -> Street {
     let town = Town::new();
     let registry = Registry::start();
@@ -36,20 +35,7 @@ pub(crate) async fn street(settings: Value, instances: &[SocketAddr]) -> Street 
         all[key] = value.clone();
     }
     let gateway = town.start::<gateway::Gateway>(all).await;
-    let street = Street { gateway, registry };
-    if !instances.is_empty() {
-        // The list of instances comes with a watch of its own.
-        eventually("the gateway knows the instances", || async {
-            let answer = street
-                .client()
-                .await
-                .say("GET /known HTTP/1.1\r\nhost: t\r\n\r\n")
-                .await;
-            (answer.status != 503).then_some(())
-        })
-        .await;
-    }
-    street
+    Street { gateway, registry }
 }
 
 pub(crate) fn routes() -> Value {

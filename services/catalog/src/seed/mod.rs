@@ -1,14 +1,14 @@
 //! Plausible products for a store that is empty: the same seed gives the same products, ids and
 //! all, so that a test or a load run can be repeated.
 
-mod words;
+mod shelves;
 
 use app::Timestamp;
 use app::money::{Currency, Money};
 use uuid::Builder;
 
 use crate::domain::{Localized, Product};
-use words::{Pair, SHELVES, Shelf};
+use shelves::{Noun, Pair, SHELVES, Shelf};
 
 /// 2026-01-01T00:00:00Z. Each product is a minute younger than the one before.
 const FIRST_MILLIS: u64 = 1_767_225_600_000;
@@ -37,13 +37,7 @@ pub(crate) fn products(seed: u64, count: usize) -> Vec<Product> {
         .collect()
 }
 
-fn product(
-    shelf: &Shelf,
-    name: Localized,
-    noun: &words::Noun,
-    n: u64,
-    random: &mut SplitMix,
-) -> Product {
+fn product(shelf: &Shelf, name: Localized, noun: &Noun, n: u64, random: &mut SplitMix) -> Product {
     let millis = FIRST_MILLIS + n * STEP_MILLIS;
     let mut bytes = [0; 10];
     bytes[..8].copy_from_slice(&random.next().to_be_bytes());

@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
+use crate::with_causes;
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Check = Arc<dyn Fn() -> Boxed<Result<(), String>> + Send + Sync>;
 pub(crate) type Remark = Box<dyn Fn() -> Option<String> + Send + Sync>;
@@ -91,6 +93,21 @@ impl Parts {
     {
         self.ready.push((name, Arc::new(move || Box::pin(check()))));
         self
+    }
+
+    /// The condition that `ping` reaches what the service cannot do without.
+    #[must_use]
+    pub fn reaches<T, F, Fut, E>(self, name: &'static str, what: T, ping: F) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Fn(T) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::error::Error + Send,
+    {
+        self.ready(name, move || {
+            let reached = ping(what.clone());
+            async move { reached.await.map_err(|error| with_causes(&error)) }
+        })
     }
 
     /// What `/readyz` is to say beside its conditions, if there is anything to say: for a person to

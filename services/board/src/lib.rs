@@ -66,11 +66,9 @@ impl Service for Board {
             metrics,
             settings: city.settings,
         });
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
-        Ok(events.into_parts(router).ready("store", ready))
+        Ok(events
+            .into_parts(router)
+            .reaches("store", store, async |store| store.ping().await))
     }
 }
 

@@ -81,13 +81,9 @@ impl Service for Cart {
         let kept = async move {
             stopping.run_until_cancelled(ended).await;
         };
-        let ready = move || {
-            let kv = kv.clone();
-            async move { kv.ping().await.map_err(|error| with_causes(&error)) }
-        };
         let sweep = housekeeping::sweep(store, city.settings, city.stopping);
         Ok(Parts::router(router)
-            .ready("store", ready)
+            .reaches("store", kv, async |kv| kv.ping().await)
             .task("store", kept)
             .task("sweep", sweep))
     }

@@ -143,13 +143,9 @@ impl Service for Catalog {
                 .run_until_cancelled(follower.run(outbox, head))
                 .await;
         };
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
         Ok(events
             .into_parts(router)
-            .ready("store", ready)
+            .reaches("store", store, async |store| store.ping().await)
             .task("follow", follow)
             .task("views", publish))
     }

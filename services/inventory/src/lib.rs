@@ -68,13 +68,9 @@ impl Service for Inventory {
         let sweep = sweeper::run(store.clone(), metrics.clone(), city.settings, SystemClock);
         let gauges = gauges::run(store.clone(), metrics);
         let (sweeping, gauging) = (city.stopping.clone(), city.stopping);
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
         Ok(events
             .into_parts(router)
-            .ready("store", ready)
+            .reaches("store", store, async |store| store.ping().await)
             .task("sweep", async move {
                 sweeping.run_until_cancelled(sweep).await;
             })

@@ -89,13 +89,9 @@ impl Service for Notifications {
             stopping: city.stopping.clone(),
         };
         let (gauges, stopping) = (gauges::run(store.clone(), metrics), city.stopping);
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
         Ok(events
             .into_parts(router)
-            .ready("store", ready)
+            .reaches("store", store, async |store| store.ping().await)
             .task("post", post.run())
             .task("gauges", async move {
                 stopping.run_until_cancelled(gauges).await;

@@ -90,15 +90,11 @@ impl Service for Orders {
             settings: city.settings,
         });
         let shipping = events::Shipping(store.clone());
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
         Ok(events
             .feed_for(events::READERS)
             .consume(&ORDERS_SHIPPING_FEED, shipping)
             .into_parts(router)
-            .ready("store", ready)
+            .reaches("store", store, async |store| store.ping().await)
             .task("sagas", sagas.run()))
     }
 }

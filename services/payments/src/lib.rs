@@ -99,13 +99,9 @@ impl Service for Payments {
             instance_id: city.instance_id.clone(),
             ended: tokio::sync::watch::Sender::new(0),
         });
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
         Ok(events
             .into_parts(http::router(Arc::clone(&desk)))
-            .ready("store", ready)
+            .reaches("store", store, async |store| store.ping().await)
             .task(
                 "resolve",
                 resolve::run(Arc::clone(&desk), city.stopping.clone()),

@@ -73,10 +73,8 @@ impl Service for Recommendations {
             metrics,
             settings,
         });
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
-        Ok(events.into_parts(router).ready("store", ready))
+        Ok(events
+            .into_parts(router)
+            .reaches("store", store, async |store| store.ping().await))
     }
 }

@@ -97,10 +97,7 @@ impl app::Service for Registry {
         };
         Ok(Parts::router(http::router(context))
             .task("leases", pass_time)
-            .ready("store", move || {
-                let documents = asked.clone();
-                async move { documents.ping().await.map_err(|error| error.to_string()) }
-            }))
+            .reaches("store", asked, async |documents| documents.ping().await))
     }
 }
 

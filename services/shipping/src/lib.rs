@@ -67,15 +67,11 @@ impl Service for Shipping {
             stopping: city.stopping,
         });
         let router = http::router(store.clone());
-        let ready = move || {
-            let store = store.clone();
-            async move { store.ping().await.map_err(|error| with_causes(&error)) }
-        };
         Ok(events
             .feed_for(events::READERS)
             .consume(&SHIPPING_ORDERS_FEED, events::Orders(scheduler.clone()))
             .into_parts(router)
-            .ready("store", ready)
+            .reaches("store", store, async |store| store.ping().await)
             .task("moves", scheduler.run()))
     }
 }

@@ -86,13 +86,7 @@ impl Service for Users {
         };
         let mut parts = events
             .into_parts(http::router(state))
-            .ready("store", {
-                let store = store.clone();
-                move || {
-                    let store = store.clone();
-                    async move { store.ping().await.map_err(|error| error.to_string()) }
-                }
-            })
+            .reaches("store", store.clone(), async |store| store.ping().await)
             .task(
                 "keys",
                 keys::turn_over(Arc::clone(&keys), city.stopping.clone()),

@@ -253,8 +253,8 @@ impl Post {
     /// How long to wait after the nth attempt that came to nothing.
     fn pause(&self, nth: i64) -> Duration {
         let settings = self.settings.load();
-        let doubled = 1_u64 << nth.saturating_sub(1).clamp(0, 32);
-        let millis = settings.retry_first_ms.saturating_mul(doubled);
-        Duration::from_millis(millis.min(settings.retry_max_ms))
+        let first = Duration::from_millis(settings.retry_first_ms);
+        let longest = Duration::from_millis(settings.retry_max_ms);
+        app::pause(u32::try_from(nth).unwrap_or(u32::MAX), first, longest)
     }
 }

@@ -74,4 +74,12 @@ pages! {
     catalog: catalog::Catalog, {};
     observatory: observatory::Observatory,
         {"otlp_grpc_listen": "127.0.0.1:0", "otlp_http_listen": "127.0.0.1:0"};
+    inventory: inventory::Inventory, {};
+    cart: cart::Cart, {};
+    payments: payments::Payments, {};
+    orders: orders::Orders, {};
+    shipping: shipping::Shipping, {};
+    board: board::Board, {};
+    notifications: notifications::Notifications, {};
+    recommendations: recommendations::Recommendations, {};
 }

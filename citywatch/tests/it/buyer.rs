@@ -28,13 +28,9 @@ impl City {
 
     /// Ids of products that the shop sells.
     pub(crate) async fn products(&self) -> Vec<String> {
-        let page: Value = self
-            .get("/api/products")
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let answer = self.get("/api/products").await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{}", self.said());
+        let page: Value = answer.json().await.unwrap();
         let items = page["items"].as_array().unwrap();
         items
             .iter()

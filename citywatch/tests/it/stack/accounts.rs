@@ -1,9 +1,14 @@
 //! Where every span is, by the count of the service that made it and by that of the collector.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::super::harness::{City, within};
 use super::{SEEN, prometheus, services};
+
+/// Nothing has changed for so long where no more spans are made. Not longer: services have work of
+/// their own from time to time.
+const STILL: Duration = Duration::from_secs(3);
 
 /// Where the spans of a service are, by its own count.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,7 +102,7 @@ pub(crate) async fn accepted(city: &City) -> f64 {
 /// Where all spans are once no more are made and, if the collector is there, none waits.
 pub(crate) async fn quiet(city: &City, delivered: bool) -> BTreeMap<String, Spans> {
     let mut last = BTreeMap::new();
-    let mut steady = 0;
+    let (mut same_again, mut since) = (0, Instant::now());
     let still = within(SEEN, async || {
         let mut now = BTreeMap::new();
         for service in services(city) {
@@ -105,10 +110,13 @@ pub(crate) async fn quiet(city: &City, delivered: bool) -> BTreeMap<String, Span
             now.insert(service, spans);
         }
         let nobody_waits = now.values().all(|spans| spans.waiting() == 0.0);
-        let same = now == last && (nobody_waits || !delivered);
-        steady = if same { steady + 1 } else { 0 };
+        if now == last && (nobody_waits || !delivered) {
+            same_again += 1;
+        } else {
+            (same_again, since) = (0, Instant::now());
+        }
         last = now;
-        steady >= 20
+        same_again >= 3 && since.elapsed() >= STILL
     });
     assert!(still.await.is_some(), "{last:?}\n{}", city.said());
     last

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::harness::{City, within};
 
-/// An order comes to its end within this, however busy the machine is.
-const TERMINAL: Duration = Duration::from_secs(60);
+/// In which every order must have come to its end.
+const TERMINAL: Duration = Duration::from_secs(30);
 
 impl City {
     pub(crate) async fn ask(

@@ -57,6 +57,16 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
+/// A port that was free a moment ago, for who must be told of it before it is listened on.
+///
+/// # Panics
+/// There is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// The response is a problem (RFC 9457) of this status and code; its body.
 ///
 /// # Panics

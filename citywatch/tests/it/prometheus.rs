@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 use testing::engines::program;
+use testing::free_port;
 use tokio::process::{Child, Command};
 
 use super::harness::within;
@@ -20,12 +20,6 @@ const READY: Duration = Duration::from_secs(30);
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// A program that runs until it is dropped, with what it says in a file.

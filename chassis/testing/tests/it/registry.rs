@@ -38,9 +38,10 @@ impl Facts {
     fn of(&self, kind: &str, name: &str) -> watch::Sender<Value> {
         let mut told = self.told.lock().unwrap();
         let sender = told.entry(format!("{kind}/{name}")).or_insert_with(|| {
-            let is_service = kind == "services";
-            let nobody = || instances(name, &[]);
-            watch::Sender::new(is_service.then(nobody).unwrap_or_default())
+            watch::Sender::new(match kind {
+                "services" => instances(name, &[]),
+                _ => Value::Null,
+            })
         });
         sender.clone()
     }

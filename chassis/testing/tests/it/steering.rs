@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testing::{Running, Town, eventually};
-use tokio::net::TcpListener;
+use testing::{Running, Town, eventually, free_port};
 
 use crate::{example::Example, registry::Registry};
 
@@ -135,10 +134,8 @@ async fn it_is_ready_once_it_was_told_where_the_others_are() {
     let (town, registry) = (Town::new(), Registry::start().await);
     registry.conceal("catalog");
     // Asked before it says where it is: on a port that was free just now.
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let admin = free.local_addr().unwrap();
-    drop(free);
-    let settings = json!({"registry_url": registry.url, "admin_listen": admin.to_string()});
+    let admin = format!("127.0.0.1:{}", free_port());
+    let settings = json!({"registry_url": registry.url, "admin_listen": admin});
     let readyz = async || {
         let answer = reqwest::get(format!("http://{admin}/readyz"))
             .await

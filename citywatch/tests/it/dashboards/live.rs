@@ -13,11 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
 use testing::engines::program;
+use testing::free_port;
 use tokio::process::Child;
 
 use super::{Query, RATE_INTERVAL, dashboards, provisioning, queries};
 use crate::harness::{City, within};
-use crate::prometheus::{Expression, Prometheus, Sample, free_port, repository, start};
+use crate::prometheus::{Expression, Prometheus, Sample, repository, start};
 use crate::runbooks;
 
 /// Scrapes come each 5 s, rates need two of them, and the collector counts spans each 15 s.

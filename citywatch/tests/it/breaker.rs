@@ -20,8 +20,8 @@ const BUYERS: usize = 24;
 const WRITING_MS: u64 = 50;
 /// Attempts a call, over the fault and the recovery.
 const AMPLIFICATION: f64 = 1.1;
-/// Retries that are granted however few calls there are, as there are on a machine that is too
-/// busy to sell: one a second, and so many that were saved.
+/// Retries that the budget grants however few calls there are: one a second, and so many that were
+/// saved. As long as the breaker stays shut, a hundred calls are few.
 const SAVED: f64 = 5.0;
 /// Of the pace before the fault: this much is back.
 const BACK: f64 = 0.8;
